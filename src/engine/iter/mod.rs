@@ -1,0 +1,45 @@
+//! The iterator contract inside the engine, and the merge of several sorted runs.
+//!
+//! A [`Cursor`] walks the entries of one sorted run, or of several merged ones, in the order of `key` (engine key
+//! ascending, trailer descending). It owns what it reads (an `Arc`), so it is `'static + Send`.
+//!
+//! (C1) A new cursor is not positioned. After a positioning or stepping call it is either at an entry (`valid`) or past
+//!      an end (not `valid`). After an error it is not valid.
+//! (C2) `key`, `trailer`, `value` and their shared forms may only be called while `valid`.
+//! (C3) `next` and `prev` may only be called while `valid`; walking off an end makes it invalid, and only a positioning call
+//!      makes it valid again.
+
+mod merge;
+pub use merge::Merge;
+
+use super::key::Trailer;
+use super::slice::Slice;
+use crate::Result;
+
+/// A position in sorted entries. The invariants C1 to C3 are at the top of the module.
+pub trait Cursor: Send {
+    /// Goes to the first entry.
+    fn seek_first(&mut self) -> Result<()>;
+    /// Goes to the last entry.
+    fn seek_last(&mut self) -> Result<()>;
+    /// Goes to the first entry at or after `(key, trailer)`.
+    fn seek(&mut self, key: &[u8], trailer: Trailer) -> Result<()>;
+    /// Goes to the last entry before `(key, trailer)`.
+    fn seek_before(&mut self, key: &[u8], trailer: Trailer) -> Result<()>;
+    /// Goes to the next entry.
+    fn next(&mut self) -> Result<()>;
+    /// Goes to the entry before.
+    fn prev(&mut self) -> Result<()>;
+    /// True when it is at an entry.
+    fn valid(&self) -> bool;
+    /// The engine key of the entry.
+    fn key(&self) -> &[u8];
+    /// Sequence number and kind of the entry.
+    fn trailer(&self) -> Trailer;
+    /// The value of the entry.
+    fn value(&self) -> &[u8];
+    /// The value, sharing the memory it lies in where that is worth it.
+    fn value_slice(&self) -> Slice {
+        Slice::copy_of(self.value())
+    }
+}

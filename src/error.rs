@@ -1,0 +1,194 @@
+//! The one error type of the whole crate.
+//!
+//! Every variant carries the facts a reader needs to act on it: what was being done, on which file, at which
+//! offset, what was expected and what was found. `Display` is a sentence that ends with the next step.
+//! Errors are cheap to clone, because one failed sync is the answer to every writer of its commit group.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What every fallible call of Siltstone returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Everything that can go wrong. Match on the variants you can act on; print the rest.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused an operation on a file.
+    #[error("could not {op} {}: {source}", path.display())]
+    Io {
+        /// What was being done, in the words of the system call: "read", "sync", "rename".
+        op: &'static str,
+        /// The file or directory it was done to.
+        path: PathBuf,
+        /// The operating system's own error.
+        source: Arc<io::Error>,
+    },
+
+    /// The disk, or a quota on it, is full. Nothing of the failed write is visible; reads go on.
+    #[error("no space left to {op} {}: free some space and write again", path.display())]
+    DiskFull {
+        /// What was being done.
+        op: &'static str,
+        /// The file that could not grow.
+        path: PathBuf,
+    },
+
+    /// Bytes on disk are not what Siltstone wrote. They are never returned as data.
+    #[error("{0}")]
+    Corruption(Box<Corruption>),
+
+    /// The files were written by a newer version, or by a build with other features.
+    #[error("{} holds {what} {found}, but this build reads {supported}: open it with a build that knows it", path.display())]
+    Incompatible {
+        /// The file in question.
+        path: PathBuf,
+        /// What is unknown: a "format version", a "compression", an "entry kind".
+        what: &'static str,
+        /// What the file says.
+        found: String,
+        /// What this build can read.
+        supported: String,
+    },
+
+    /// An argument makes no sense, or is over a limit. Nothing was done.
+    #[error("{what}")]
+    InvalidArgument {
+        /// The fact and the limit, as a sentence.
+        what: String,
+    },
+
+    /// The folder is not a Siltstone database, and creating one there was not possible.
+    #[error("{} is not a Siltstone database: {why}", path.display())]
+    NotADatabase {
+        /// The folder.
+        path: PathBuf,
+        /// What was found, and what to do.
+        why: String,
+    },
+
+    /// Another process, or another handle of this one, has the database open.
+    #[error("{} is in use by another process or handle: close that one first, or open another folder", path.display())]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+    },
+
+    /// A write to the log or the manifest failed, so nothing more is acknowledged. Reads go on.
+    #[error(
+        "the database is read-only since a write to its files failed ({cause}): close it and open it again"
+    )]
+    ReadOnly {
+        /// The failure that made it so.
+        cause: Arc<Error>,
+    },
+
+    /// A write waited for room longer than the deadline allows. It was not done.
+    #[error("the write waited {waited:?} because {reason}: write more slowly, or raise the deadline")]
+    Stalled {
+        /// Why there was no room.
+        reason: StallReason,
+        /// How long the write waited.
+        waited: Duration,
+    },
+
+    /// The database was closed while this handle was kept.
+    #[error("the database is closed: open it again")]
+    Closed,
+}
+
+/// Where, and how, bytes on disk differ from what was written.
+#[derive(Debug, Clone)]
+pub struct Corruption {
+    /// The damaged file.
+    pub path: PathBuf,
+    /// The offset in it, in bytes.
+    pub offset: u64,
+    /// What is there: "table block", "log record", "manifest edit".
+    pub what: &'static str,
+    /// What was expected and what was found.
+    pub detail: String,
+}
+
+impl std::fmt::Display for Corruption {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Corruption { path, offset, what, detail } = self;
+        let path = path.display();
+        write!(
+            f,
+            "{what} in {path} at offset {offset} is damaged: {detail}; run `siltstone verify` and restore the file from a copy"
+        )
+    }
+}
+
+/// Why a write had to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum StallReason {
+    /// All write buffers are full and wait for their flush.
+    WriteBuffersFull,
+    /// Too many tables overlap in level 0, and compaction has not caught up.
+    Level0Full,
+    /// Compaction owes more bytes than the limit.
+    CompactionDebt,
+    /// No log segment could be prepared yet.
+    LogSegment,
+}
+
+impl std::fmt::Display for StallReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            StallReason::WriteBuffersFull => "all write buffers wait for their flush",
+            StallReason::Level0Full => "level 0 has too many overlapping tables",
+            StallReason::CompactionDebt => "compaction has fallen behind",
+            StallReason::LogSegment => "no log segment is ready",
+        })
+    }
+}
+
+impl Error {
+    /// An operating system's error with the operation and the path it belongs to.
+    pub(crate) fn io(op: &'static str, path: &Path, source: io::Error) -> Error {
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Error::DiskFull { op, path: path.to_path_buf() }
+            }
+            _ => Error::Io { op, path: path.to_path_buf(), source: Arc::new(source) },
+        }
+    }
+
+    /// Damage found in `path` at `offset`.
+    pub(crate) fn corruption(
+        path: &Path,
+        offset: u64,
+        what: &'static str,
+        detail: impl Into<String>,
+    ) -> Error {
+        Error::Corruption(Box::new(Corruption {
+            path: path.to_path_buf(),
+            offset,
+            what,
+            detail: detail.into(),
+        }))
+    }
+
+    /// An argument over a limit, or one that makes no sense.
+    pub(crate) fn invalid(what: impl Into<String>) -> Error {
+        Error::InvalidArgument { what: what.into() }
+    }
+
+    /// True when the same call may succeed later without any change: a stall, or a full disk.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Error::Stalled { .. } | Error::DiskFull { .. })
+    }
+
+    /// True when bytes on disk are damaged.
+    #[must_use]
+    pub fn is_corruption(&self) -> bool {
+        matches!(self, Error::Corruption(_))
+    }
+}
