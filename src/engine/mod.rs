@@ -7,9 +7,12 @@
 pub mod batch;
 pub mod checksum;
 pub mod coding;
+pub mod compaction;
 pub mod filename;
 pub mod header;
 pub mod iter;
 pub mod key;
+pub mod manifest;
 pub mod options;
 pub mod slice;
+pub mod sstable;

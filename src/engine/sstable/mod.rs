@@ -1,0 +1,3 @@
+//! Sorted tables.
+
+pub mod summary;
