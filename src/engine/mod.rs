@@ -13,3 +13,4 @@ pub mod iter;
 pub mod key;
 pub mod options;
 pub mod slice;
+pub mod wal;
