@@ -11,5 +11,6 @@ pub mod filename;
 pub mod header;
 pub mod iter;
 pub mod key;
+pub mod memtable;
 pub mod options;
 pub mod slice;
