@@ -11,6 +11,7 @@ pub mod filename;
 pub mod header;
 pub mod iter;
 pub mod key;
+pub mod memtable;
 pub mod options;
 pub mod slice;
 pub mod wal;
