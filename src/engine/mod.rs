@@ -5,6 +5,7 @@
 //! each other; then the assemblies that join them.
 
 pub mod batch;
+pub mod cache;
 pub mod checksum;
 pub mod coding;
 pub mod filename;
@@ -13,3 +14,4 @@ pub mod iter;
 pub mod key;
 pub mod options;
 pub mod slice;
+pub mod sstable;
