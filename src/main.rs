@@ -1,1 +1,2 @@
+//! The `siltstone` program.
 fn main() {}
