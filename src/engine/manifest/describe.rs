@@ -83,6 +83,7 @@ impl fmt::Display for Edit {
         }
         let numbers = [
             ("min log", self.min_log),
+            ("first position in it", self.log_base),
             ("newest log", self.newest_log),
             ("last sequence number", self.last_seq),
             ("next table", self.next_table),

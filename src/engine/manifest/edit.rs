@@ -20,10 +20,11 @@
 //!  10  a log is sealed: number varint, length of what was written to it varint, checksum u32
 //!  11  reserved: a range of keys is deleted
 //!  12  reserved: the options the files were written with
+//!  13  the log position of the first byte of the lowest log still needed: varint
 //! ```
 //!
 //! (E1) A field whose tag is below 128 and unknown is refused: skipping it could lose data. One from 128 on may be skipped.
-//! (E2) A field is used to its last byte, and none of 3, 4, 5, 6, 9 comes twice.
+//! (E2) A field is used to its last byte, and none of 3, 4, 5, 6, 9, 13 comes twice.
 //! (E3) Removals come before additions, so a table may be removed from one level and added to another.
 
 use super::LEVELS;
@@ -43,6 +44,7 @@ const KEYSPACE_CREATED: u64 = 7;
 const KEYSPACE_DROPPED: u64 = 8;
 const NEXT_KEYSPACE: u64 = 9;
 const LOG_SEALED: u64 = 10;
+const LOG_BASE: u64 = 13;
 /// Fields from here on may be skipped by a build that does not know them.
 const FIRST_OPTIONAL: u64 = 128;
 
@@ -55,7 +57,9 @@ pub struct Edit {
     pub removed: Vec<(u8, u64)>,
     /// The lowest log still needed.
     pub min_log: Option<u64>,
-    /// The newest log there is.
+    /// The log position of its first byte.
+    pub log_base: Option<u64>,
+    /// The newest log whose beginning is durable.
     pub newest_log: Option<u64>,
     /// The highest sequence number used so far. What added tables hold counts by itself.
     pub last_seq: Option<u64>,
@@ -106,6 +110,7 @@ impl Edit {
             (LAST_SEQ, self.last_seq),
             (NEXT_TABLE, self.next_table),
             (NEXT_KEYSPACE, self.next_keyspace.map(u64::from)),
+            (LOG_BASE, self.log_base),
         ];
         for (tag, number) in numbers {
             if let Some(number) = number {
@@ -153,7 +158,7 @@ impl Edit {
                         path: path.to_path_buf(),
                         what: "manifest field",
                         found: tag.to_string(),
-                        supported: "fields 1 to 10".into(),
+                        supported: "fields 1 to 10, and 13".into(),
                     });
                 }
                 _ => {
@@ -175,6 +180,7 @@ impl Edit {
             NEWEST_LOG => set_once(&mut self.newest_log, r.varint()?)?,
             LAST_SEQ => set_once(&mut self.last_seq, r.varint()?)?,
             NEXT_TABLE => set_once(&mut self.next_table, r.varint()?)?,
+            LOG_BASE => set_once(&mut self.log_base, r.varint()?)?,
             NEXT_KEYSPACE => set_once(&mut self.next_keyspace, u32::try_from(r.varint()?).ok()?)?,
             KEYSPACE_CREATED => {
                 let id = read_keyspace(r)?;

@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 pub struct Registry {
     /// The lowest log still needed.
     pub min_log: u64,
+    /// The log position of its first byte.
+    pub log_base: u64,
     /// The newest log that is known of; 0 before the first.
     pub newest_log: u64,
     /// The highest sequence number known to be used.
@@ -33,6 +35,7 @@ impl Default for Registry {
     fn default() -> Self {
         Registry {
             min_log: 1,
+            log_base: 0,
             newest_log: 0,
             last_seq: 0,
             next_table: 1,
@@ -57,6 +60,7 @@ impl Registry {
     /// As [`Registry::apply`], in place; after an error it must not be used.
     pub(super) fn absorb(&mut self, edit: &Edit) -> Result<(), String> {
         grow(&mut self.min_log, edit.min_log);
+        grow(&mut self.log_base, edit.log_base);
         grow(&mut self.newest_log, edit.newest_log);
         grow(&mut self.last_seq, edit.last_seq);
         grow(&mut self.next_table, edit.next_table);
@@ -96,6 +100,7 @@ impl Registry {
             added: tables.map(|(level, table)| (level, table.clone())).collect(),
             removed: Vec::new(),
             min_log: Some(self.min_log),
+            log_base: Some(self.log_base),
             newest_log: Some(self.newest_log),
             last_seq: Some(self.last_seq),
             next_table: Some(self.next_table),
