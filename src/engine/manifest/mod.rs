@@ -18,7 +18,6 @@ pub mod replay;
 pub mod set;
 pub mod version;
 
-
 pub use edit::Edit;
 pub use files::{Presence, check_files, look};
 pub use level::TableRef;
@@ -27,3 +26,8 @@ pub use version::Version;
 
 /// How many levels there are, level 0 included.
 pub const LEVELS: usize = 7;
+
+#[cfg(test)]
+pub mod fixture;
+#[cfg(test)]
+mod tests;

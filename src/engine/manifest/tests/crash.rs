@@ -1,0 +1,126 @@
+//! A power cut before every operation, and a failure of every operation: what opens afterwards is a state that was
+//! acknowledged, or the one being committed, never anything else.
+
+use super::{commit, create, dir, state};
+use crate::engine::manifest::edit::Edit;
+use crate::engine::manifest::files::{Presence, look};
+use crate::engine::manifest::fixture::adding;
+use crate::engine::manifest::set::Manifest;
+use crate::engine::manifest::LEVELS;
+use crate::engine::manifest::registry::Registry;
+use crate::vfs::fault::{Effect, Failure, Fault, FaultVfs};
+use crate::vfs::mem::{CrashPolicy, MemVfs, SimClock};
+use crate::vfs::{Dir, Vfs};
+use crate::Result;
+
+type State = (Vec<(usize, crate::engine::sstable::summary::TableSummary)>, Registry);
+
+/// What was reached, and after how many operations of the disk.
+#[derive(Default)]
+struct Journal {
+    states: Vec<(u64, State)>,
+}
+
+/// An edit with a long key, so that a few of them fill a manifest to its roll-over.
+fn big_edit(number: u64) -> Edit {
+    let mut edit = adding(&[((number % LEVELS as u64) as u8, "1[a-a]")]);
+    let table = &mut edit.added[0].1;
+    (table.number, table.min_seq, table.max_seq) = (number, number, number);
+    table.smallest = vec![number as u8; 200_000];
+    table.largest = table.smallest.clone();
+    edit
+}
+
+/// Creates, commits, closes, opens, and commits until the manifest has rolled over; notes each state reached.
+fn work(dir: &Dir, ops: &dyn Fn() -> u64, journal: &mut Journal) -> Result<()> {
+    let mut manifest = if look(dir)? == Presence::Nothing {
+        Manifest::create(dir, &SimClock::new(1))?
+    } else {
+        Manifest::open(dir, &mut |t| t.number)?.manifest
+    };
+    journal.states.push((ops(), state(&manifest)));
+    let mut done = |manifest: &Manifest<u64>| journal.states.push((ops(), state(manifest)));
+    commit(&mut manifest, &adding(&[(2, "90[a-b]")]))?;
+    done(&manifest);
+    manifest.close(95)?;
+    done(&manifest);
+    let mut manifest = Manifest::open(dir, &mut |t| t.number)?.manifest;
+    for number in 1..=6 {
+        commit(&mut manifest, &big_edit(number))?;
+        done(&manifest);
+    }
+    assert_eq!(manifest.number(), 2, "the manifest has rolled over");
+    manifest.close(96)?;
+    done(&manifest);
+    Ok(())
+}
+
+/// What the same work reaches when nothing fails.
+fn all_states() -> (Vec<(u64, State)>, u64) {
+    let disk = MemVfs::new();
+    let mut journal = Journal::default();
+    work(&dir(disk.clone()), &|| disk.op_count(), &mut journal).unwrap();
+    (journal.states, disk.op_count())
+}
+
+fn found(vfs: impl Vfs + Clone + 'static) -> Option<State> {
+    match look(&dir(vfs.clone())).unwrap() {
+        Presence::Nothing => None,
+        Presence::Database => Some(state(&Manifest::open(&dir(vfs), &mut |t| t.number).unwrap().manifest)),
+    }
+}
+
+#[test]
+fn a_power_cut_anywhere_leaves_a_whole_state() {
+    let (states, ops) = all_states();
+    for seed in 0..3 {
+        let disk = MemVfs::new();
+        disk.schedule_crashes(0..=ops, &CrashPolicy::EVERY, seed);
+        work(&dir(disk.clone()), &|| 0, &mut Journal::default()).unwrap();
+        for image in disk.take_crash_images() {
+            let acknowledged = states.iter().rposition(|(op, _)| *op <= image.at_op);
+            let next = acknowledged.map_or(0, |at| at + 1);
+            let may: Vec<Option<&State>> = match acknowledged {
+                None => vec![None, Some(&states[0].1)],
+                Some(at) => vec![Some(&states[at].1), states.get(next).map(|(_, state)| state)],
+            };
+            let context = format!("before operation {}, {:?}, seed {seed}", image.at_op, image.policy);
+            let first = found(image.vfs.clone());
+            assert!(may.contains(&first.as_ref()), "{context}");
+            assert_eq!(found(image.vfs.clone()), first, "{context}: opening again gives the same");
+            if first.is_none() {
+                create(image.vfs.clone());
+                assert_eq!(
+                    found(image.vfs).as_ref(),
+                    Some(&states[0].1),
+                    "{context}: creation can be repeated"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_failure_anywhere_leaves_a_whole_state_and_stops_later_edits() {
+    let (states, _) = all_states();
+    for effect in [Effect::NotDone, Effect::Done, Effect::ShortWrite(7)] {
+        for failure in [Failure::Device, Failure::NoSpace] {
+            for op in 0.. {
+                let disk = MemVfs::new();
+                let vfs = FaultVfs::over_mem(disk.clone());
+                vfs.inject(Fault::nth(op).failing_with(failure).with(effect));
+                let mut journal = Journal::default();
+                let result = work(&dir(vfs.clone()), &|| 0, &mut journal);
+                if vfs.injected() == 0 {
+                    break;
+                }
+                vfs.heal();
+                let context = format!("operation {op}, {effect:?}, {failure:?}, {result:?}");
+                let at = if result.is_ok() { states.len() - 1 } else { journal.states.len() };
+                let now = found(disk.clone());
+                let reached = at.checked_sub(1).map(|at| &states[at].1);
+                assert!(now.as_ref() == reached || now.as_ref() == states.get(at).map(|s| &s.1), "{context}");
+            }
+        }
+    }
+}
