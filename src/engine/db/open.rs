@@ -9,7 +9,6 @@
 //! No table is opened on the way. A crash anywhere leaves the same state to the next open: steps 1 to 3 change nothing that
 //! is named, and step 4 only adds a segment that continues the log where it ended.
 
-use super::commit::MAX_SEALED;
 use super::group_sync::GroupSync;
 use super::inner::{Buffers, Committer, Inner, LogStart, Parts};
 use crate::engine::batch;
@@ -239,7 +238,6 @@ impl Opening {
         if !self.filling.memtable().is_empty() {
             self.next_buffer();
         }
-        debug_assert!(self.full.len() <= 2 * MAX_SEALED + 2, "the log holds no more than the buffers did");
         let start = self.begin_log(&recovered)?;
         let state = self.manifest.registry();
         let first = match logs.first() {
