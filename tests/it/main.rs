@@ -12,4 +12,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod smoke;
+mod model;
+mod support;
 mod tidy;
