@@ -19,13 +19,11 @@
 //! Rejected: merging within level 0. It halves the speed of sequential loads, and level 0 empties fast enough when its
 //! tables go straight to a base level of bounded size.
 
-pub use super::shape::{Config, Shape};
-
-use super::shape::{LAST, Targets, is_heavy, share_keys, total};
+use super::shape::{Config, LAST, Shape, Targets, is_heavy, share_keys, total};
 use crate::engine::manifest::LEVELS;
-use crate::engine::manifest::level::overlaps;
+use crate::engine::manifest::level::{KeyRange, overlaps};
 use crate::engine::sstable::summary::TableSummary;
-use std::ops::{Bound, Range};
+use std::ops::Range;
 
 /// A merge is not widened beyond so many times the size of a table.
 const MAX_WIDENED: u64 = 25;
@@ -39,6 +37,19 @@ pub enum Urgency {
     Idle,
 }
 
+/// Why a job was chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// Level 0 is to be emptied.
+    Level0,
+    /// A level holds more than its target.
+    Size,
+    /// A table is mostly tombstones.
+    Tombstones,
+    /// Someone asked for it.
+    Manual,
+}
+
 /// The next job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Choice {
@@ -50,6 +61,8 @@ pub enum Choice {
         from: usize,
         /// The level they enter.
         to: usize,
+        /// Why.
+        reason: Reason,
     },
     /// Tables that are merged into new ones.
     Merge {
@@ -61,6 +74,8 @@ pub enum Choice {
         output_level: usize,
         /// The numbers of the tables there that take part, in order.
         output_inputs: Vec<u64>,
+        /// Why.
+        reason: Reason,
     },
 }
 
@@ -70,7 +85,7 @@ pub struct Cursors([Vec<u8>; LEVELS]);
 
 impl Cursors {
     /// Notes that `choice` was made on `shape`.
-    fn advance(&mut self, shape: &Shape<'_>, choice: &Choice) {
+    pub fn advance(&mut self, shape: &Shape<'_>, choice: &Choice) {
         let (level, numbers) = match choice {
             Choice::Move { tables, from, .. } => (*from, tables),
             Choice::Merge { level, inputs, .. } => (*level, inputs),
@@ -89,31 +104,40 @@ impl Cursors {
     }
 }
 
-/// The next job, if there is one. The cursors move on with it.
+/// The next job, if there is one.
 #[must_use]
-pub fn pick(shape: &Shape<'_>, config: &Config, cursors: &mut Cursors, urgency: Urgency) -> Option<Choice> {
-    let choice = Picker::new(shape, config).pick(cursors, urgency)?;
-    cursors.advance(shape, &choice);
-    Some(choice)
+pub fn pick(shape: &Shape<'_>, config: &Config, cursors: &Cursors, urgency: Urgency) -> Option<Choice> {
+    let picker = Picker { shape, config, targets: shape.targets(config) };
+    let level0 = shape.level(0).len() as f64 / config.level0_trigger.max(1) as f64;
+    let base = shape.score(&picker.targets, picker.targets.base);
+    if level0 >= 1.0 && !(base > 2.0 && base > level0) {
+        return picker.level0(Reason::Level0, |_| true);
+    }
+    if let Some(level) = picker.worst() {
+        return picker.oversized(level, cursors);
+    }
+    match urgency {
+        Urgency::Pressure => None,
+        Urgency::Idle => picker.level0(Reason::Level0, |_| true).or_else(|| picker.tombstones()),
+    }
 }
 
-/// The next job on the way to everything from `lower` up to `upper`, exclusive, lying in the deepest level that has
-/// tables, without tombstones older than all snapshots. Called again and again on the shape that comes out, it ends.
+/// The next job on the way to everything in `range` lying in the deepest level that has tables, without tombstones older
+/// than all snapshots. Called again and again on the shape that comes out, it ends.
 #[must_use]
-pub fn pick_range(shape: &Shape<'_>, config: &Config, lower: &[u8], upper: Option<&[u8]>) -> Option<Choice> {
-    let picker = Picker::new(shape, config);
-    let range = (Bound::Included(lower), upper.map_or(Bound::Unbounded, Bound::Excluded));
+pub fn pick_range(shape: &Shape<'_>, config: &Config, range: KeyRange<'_>) -> Option<Choice> {
+    let picker = Picker { shape, config, targets: shape.targets(config) };
     let inside = |t: &TableSummary| overlaps(t, range);
-    if let Some(choice) = picker.level0(inside) {
+    if let Some(choice) = picker.level0(Reason::Manual, inside) {
         return Some(choice);
     }
     let floor = shape.floor();
     for level in 1..floor {
         if let Some(at) = shape.level(level).iter().position(|t| inside(t)) {
-            return Some(picker.sink(level, at, |t| t.tombstones > 0));
+            return Some(picker.sink(level, at, Reason::Manual, |t| t.tombstones > 0));
         }
     }
-    picker.rewrite(floor, |t| inside(t) && t.tombstones > 0)
+    picker.rewrite(floor, Reason::Manual, |t| inside(t) && t.tombstones > 0)
 }
 
 struct Picker<'a> {
@@ -123,38 +147,19 @@ struct Picker<'a> {
 }
 
 impl<'a> Picker<'a> {
-    fn new(shape: &'a Shape<'a>, config: &'a Config) -> Picker<'a> {
-        Picker { shape, config, targets: shape.targets(config) }
-    }
-
-    fn pick(&self, cursors: &Cursors, urgency: Urgency) -> Option<Choice> {
-        let level0 = self.shape.level(0).len() as f64 / self.config.level0_trigger.max(1) as f64;
-        let base = self.shape.score(&self.targets, self.targets.base);
-        if level0 >= 1.0 && !(base > 2.0 && base > level0) {
-            return self.level0(|_| true);
-        }
-        if let Some(level) = self.worst() {
-            return self.oversized(level, cursors);
-        }
-        match urgency {
-            Urgency::Pressure => None,
-            Urgency::Idle => self.level0(|_| true).or_else(|| self.tombstones()),
-        }
-    }
-
     fn worst(&self) -> Option<usize> {
         let scores = (self.targets.base..LAST).map(|level| (level, self.shape.score(&self.targets, level)));
         scores.filter(|(_, score)| *score > 1.0).max_by(|a, b| a.1.total_cmp(&b.1)).map(|(level, _)| level)
     }
 
     /// What takes the oldest of the `wanted` tables out of level 0.
-    fn level0(&self, wanted: impl Fn(&TableSummary) -> bool) -> Option<Choice> {
+    fn level0(&self, reason: Reason, wanted: impl Fn(&TableSummary) -> bool) -> Option<Choice> {
         let seed = self.shape.level(0).iter().rev().find(|t| wanted(t))?;
-        self.level0_move(wanted).or_else(|| Some(self.level0_merge(seed)))
+        self.level0_move(reason, wanted).or_else(|| Some(self.level0_merge(reason, seed)))
     }
 
     /// All tables of level 0 that can sink to the same level as the oldest that can sink at all (P1, P2).
-    fn level0_move(&self, wanted: impl Fn(&TableSummary) -> bool) -> Option<Choice> {
+    fn level0_move(&self, reason: Reason, wanted: impl Fn(&TableSummary) -> bool) -> Option<Choice> {
         let mut passed: Vec<&TableSummary> = Vec::new();
         let mut tables = Vec::new();
         let mut to = None;
@@ -172,11 +177,11 @@ impl<'a> Picker<'a> {
                 tables.push(table.number);
             }
         }
-        to.map(|to| Choice::Move { tables, from: 0, to })
+        to.map(|to| Choice::Move { tables, from: 0, to, reason })
     }
 
     /// The seed and all tables of level 0 tied to it by shared keys, into the base level (P2).
-    fn level0_merge(&self, seed: &TableSummary) -> Choice {
+    fn level0_merge(&self, reason: Reason, seed: &TableSummary) -> Choice {
         let (mut low, mut high) = (seed.smallest.as_slice(), seed.largest.as_slice());
         let inputs = loop {
             let touched: Vec<&TableSummary> = self
@@ -199,6 +204,7 @@ impl<'a> Picker<'a> {
             inputs: numbers(&inputs),
             output_level: base,
             output_inputs: numbers(below),
+            reason,
         }
     }
 
@@ -217,23 +223,23 @@ impl<'a> Picker<'a> {
                 best = Some((at, dragged, weight));
             }
         }
-        best.map(|(at, ..)| self.sink(level, at, is_heavy))
+        best.map(|(at, ..)| self.sink(level, at, Reason::Size, is_heavy))
     }
 
     /// What takes a table one level down, or further where it meets nothing. `unwanted` says which tables are not to be
     /// moved as they are to a place where their tombstones could be dropped.
-    fn sink(&self, level: usize, at: usize, unwanted: fn(&TableSummary) -> bool) -> Choice {
+    fn sink(&self, level: usize, at: usize, reason: Reason, unwanted: fn(&TableSummary) -> bool) -> Choice {
         let inputs = self.with_tied(level, at);
         let depth = self.sink_depth(level, at);
         if depth == level {
-            return self.merge_down(level, inputs);
+            return self.merge_down(level, inputs, reason);
         }
         let table = self.tables(level, at..at + 1);
         if table.iter().any(|t| self.is_droppable(t, depth, unwanted)) {
             let inputs = numbers(table);
-            return Choice::Merge { level, inputs, output_level: depth, output_inputs: Vec::new() };
+            return Choice::Merge { level, inputs, output_level: depth, output_inputs: Vec::new(), reason };
         }
-        self.move_down(level, at, depth, unwanted)
+        self.move_down(level, at, depth, reason, unwanted)
     }
 
     /// The table at `at`, and those after it that can go to the same level, until the level has its target.
@@ -242,6 +248,7 @@ impl<'a> Picker<'a> {
         level: usize,
         at: usize,
         depth: usize,
+        reason: Reason,
         unwanted: fn(&TableSummary) -> bool,
     ) -> Choice {
         let target = self.targets.bytes.get(level).copied().unwrap_or_default();
@@ -255,11 +262,11 @@ impl<'a> Picker<'a> {
                 excess = excess.saturating_sub(table.len);
             }
         }
-        Choice::Move { tables, from: level, to: depth }
+        Choice::Move { tables, from: level, to: depth, reason }
     }
 
     /// Merges `inputs` with what they meet in the next level, and takes along what costs nothing more there.
-    fn merge_down(&self, level: usize, inputs: Range<usize>) -> Choice {
+    fn merge_down(&self, level: usize, inputs: Range<usize>, reason: Reason) -> Choice {
         let below = self.below(level, &inputs);
         let all = [self.tables(level, inputs.clone()), self.tables(level + 1, below.clone())].concat();
         let wider =
@@ -273,6 +280,7 @@ impl<'a> Picker<'a> {
             inputs: numbers(self.tables(level, inputs)),
             output_level: level + 1,
             output_inputs: numbers(self.tables(level + 1, below)),
+            reason,
         }
     }
 
@@ -282,14 +290,19 @@ impl<'a> Picker<'a> {
             if let Some(at) =
                 self.shape.level(level).iter().position(|t| is_heavy(t) && self.meets_below(level, t))
             {
-                return Some(self.sink(level, at, is_heavy));
+                return Some(self.sink(level, at, Reason::Tombstones, is_heavy));
             }
         }
-        (1..LEVELS).rev().find_map(|level| self.rewrite(level, is_heavy))
+        (1..LEVELS).rev().find_map(|level| self.rewrite(level, Reason::Tombstones, is_heavy))
     }
 
     /// A table of `level` whose tombstones can all be dropped, to be rewritten in place.
-    fn rewrite(&self, level: usize, wanted: impl Fn(&TableSummary) -> bool) -> Option<Choice> {
+    fn rewrite(
+        &self,
+        level: usize,
+        reason: Reason,
+        wanted: impl Fn(&TableSummary) -> bool,
+    ) -> Option<Choice> {
         let old = |t: &TableSummary| t.max_seq <= self.shape.oldest_snapshot();
         let at = self
             .shape
@@ -297,7 +310,7 @@ impl<'a> Picker<'a> {
             .iter()
             .position(|t| wanted(t) && old(t) && !self.meets_below(level, t))?;
         let inputs = numbers(self.tables(level, self.with_tied(level, at)));
-        Some(Choice::Merge { level, inputs, output_level: level, output_inputs: Vec::new() })
+        Some(Choice::Merge { level, inputs, output_level: level, output_inputs: Vec::new(), reason })
     }
 
     /// True when a key of the table may lie in a level below its own.

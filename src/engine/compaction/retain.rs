@@ -10,7 +10,7 @@
 //!                 drop keep               keep         5: what both snapshots see, kept; 3: hidden by 5
 //! ```
 //!
-//! The job gives the versions of each key newest first, and gets a decision for each:
+//! The job gives the versions of each key newest first, and gets a verdict for each:
 //!
 //! (D1) The newest version in each stripe is kept, but for D3; older ones in it are dropped.
 //! (D2) Everything above the last snapshot is kept: a snapshot may yet be taken between any two of these versions.
@@ -28,71 +28,74 @@ use crate::engine::key::{Kind, Trailer};
 
 /// What becomes of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decision {
+pub enum Verdict {
     /// It is written as it is.
     Keep,
     /// It is written with sequence number 0.
-    KeepAsOldest,
+    KeepAtZero,
     /// It is not written.
     Drop,
 }
 
-/// Decides, one entry after the other.
+/// Decides, one entry after the other. Borrows the snapshots, allocates nothing.
 #[derive(Debug, Clone)]
-pub struct Retain {
+pub struct Retain<'a> {
     /// Ascending; the last is what is visible when the job starts.
-    snapshots: Vec<u64>,
+    snapshots: &'a [u64],
     /// The stripe of the newest `Put` or `Delete` of the key so far; older ones in it are hidden.
     hidden: Option<usize>,
     /// True when a `Delete` of the key was dropped.
     buried: bool,
 }
 
-impl Retain {
+impl<'a> Retain<'a> {
     /// Decides for a job that started with these snapshots live, ascending, the last of them the sequence number that was
     /// visible then, read after the job's inputs were fixed.
     #[must_use]
-    pub fn new(snapshots: Vec<u64>) -> Retain {
+    pub fn new(snapshots: &'a [u64]) -> Retain<'a> {
         debug_assert!(snapshots.is_sorted(), "snapshots ascend");
         Retain { snapshots, hidden: None, buried: false }
     }
 
-    /// What becomes of the next entry. `same_key`: the entry before had this key too. `bottom` says whether no older
-    /// version of the key lies outside the job's inputs, and the output is not level 0; it is asked only where it counts.
+    /// The verdict for the next entry. `same_key`: the entry before had this key too. `bottom`: no older version of the
+    /// key lies outside the job's inputs, and the output is not level 0.
     #[inline]
-    pub fn decide(&mut self, same_key: bool, trailer: Trailer, bottom: impl FnOnce() -> bool) -> Decision {
+    pub fn next(&mut self, same_key: bool, trailer: Trailer, bottom: bool) -> Verdict {
         if !same_key {
             self.hidden = None;
             self.buried = false;
         }
         let stripe = self.stripe(trailer.seq());
         if stripe == self.snapshots.len() {
-            return Decision::Keep;
+            return Verdict::Keep;
         }
         match trailer.kind() {
-            Ok(Kind::Put | Kind::Delete) if self.hidden == Some(stripe) => Decision::Drop,
-            Ok(kind @ (Kind::Put | Kind::Delete)) => {
-                self.hidden = Some(stripe);
-                if stripe == 0 && bottom() { self.settle(kind) } else { Decision::Keep }
-            }
-            Ok(Kind::Merge | Kind::Indirect | Kind::PutExpiring) if self.buried => Decision::Drop,
-            _ => Decision::Keep,
+            Ok(kind @ (Kind::Put | Kind::Delete)) => self.decide(kind, stripe, bottom),
+            Ok(Kind::Merge | Kind::Indirect | Kind::PutExpiring) if self.buried => Verdict::Drop,
+            _ => Verdict::Keep,
         }
     }
 
-    /// D3 and D4.
-    fn settle(&mut self, kind: Kind) -> Decision {
-        if kind == Kind::Put {
-            return Decision::KeepAsOldest;
+    #[inline]
+    fn decide(&mut self, kind: Kind, stripe: usize, bottom: bool) -> Verdict {
+        if self.hidden == Some(stripe) {
+            return Verdict::Drop;
         }
-        self.buried = true;
-        Decision::Drop
+        self.hidden = Some(stripe);
+        match kind {
+            Kind::Delete if stripe == 0 && bottom => {
+                self.buried = true;
+                Verdict::Drop
+            }
+            Kind::Put if stripe == 0 && bottom => Verdict::KeepAtZero,
+            _ => Verdict::Keep,
+        }
     }
 
     /// The first snapshot that sees `seq`; how many there are when none does.
     #[inline]
     fn stripe(&self, seq: u64) -> usize {
-        match self.snapshots.as_slice() {
+        match self.snapshots {
             [visible] => usize::from(seq > *visible),
             many => many.partition_point(|s| *s < seq),
         }

@@ -21,7 +21,7 @@ pub mod version;
 pub use edit::Edit;
 pub use files::{Presence, check_files, look};
 pub use level::TableRef;
-pub use set::{Manifest, Opened};
+pub use set::Manifest;
 pub use version::Version;
 
 /// How many levels there are, level 0 included.

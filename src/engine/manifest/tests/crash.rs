@@ -2,16 +2,18 @@
 //! acknowledged, or the one being committed, never anything else.
 
 use super::{commit, create, dir, state};
+use crate::engine::manifest::LEVELS;
+use crate::engine::manifest::current::Current;
+use crate::engine::manifest::current::State::Clean;
 use crate::engine::manifest::edit::Edit;
 use crate::engine::manifest::files::{Presence, look};
 use crate::engine::manifest::fixture::adding;
-use crate::engine::manifest::set::Manifest;
-use crate::engine::manifest::LEVELS;
 use crate::engine::manifest::registry::Registry;
-use crate::vfs::fault::{Effect, Failure, Fault, FaultVfs};
+use crate::engine::manifest::set::Manifest;
+use crate::vfs::fault::{Effect, Failure, Fault, FaultVfs, Op};
 use crate::vfs::mem::{CrashPolicy, MemVfs, SimClock};
 use crate::vfs::{Dir, Vfs};
-use crate::Result;
+use crate::{Error, Result};
 
 type State = (Vec<(usize, crate::engine::sstable::summary::TableSummary)>, Registry);
 
@@ -21,7 +23,7 @@ struct Journal {
     states: Vec<(u64, State)>,
 }
 
-/// An edit with a long key, so that a few of them fill a manifest to its roll-over.
+/// An edit of 400,000 bytes, so that a few of them fill a manifest to its roll-over.
 fn big_edit(number: u64) -> Edit {
     let mut edit = adding(&[((number % LEVELS as u64) as u8, "1[a-a]")]);
     let table = &mut edit.added[0].1;
@@ -123,4 +125,84 @@ fn a_failure_anywhere_leaves_a_whole_state_and_stops_later_edits() {
             }
         }
     }
+}
+
+/// What S2 promises: after a failed write or sync nothing more is written, whatever is asked for.
+#[test]
+fn after_a_failed_append_nothing_more_is_written() {
+    for op in [Op::Write, Op::Sync] {
+        let disk = MemVfs::new();
+        let vfs = FaultVfs::over_mem(disk.clone());
+        let mut manifest = create(vfs.clone());
+        commit(&mut manifest, &adding(&[(1, "1[a-b]")])).unwrap();
+        vfs.inject(Fault::nth(0).on(op));
+        let before = state(&manifest);
+        let first = commit(&mut manifest, &adding(&[(1, "2[c-d]")])).unwrap_err();
+        assert!(matches!(first, Error::Io { .. }), "{first}");
+        let ops = disk.op_count();
+        for _ in 0..2 {
+            let e = commit(&mut manifest, &adding(&[(1, "3[e-f]")])).unwrap_err();
+            assert!(matches!(e, Error::ReadOnly { .. }), "{e}");
+            assert!(matches!(manifest.close(9), Err(Error::ReadOnly { .. })));
+            assert!(matches!(manifest.mark_dirty(), Err(Error::ReadOnly { .. })));
+        }
+        assert_eq!(disk.op_count(), ops);
+        assert_eq!(state(&manifest), before, "the version in force is the last that was durable");
+    }
+}
+
+#[test]
+fn an_edit_that_does_not_fit_is_refused_and_nothing_written() {
+    let disk = MemVfs::new();
+    let mut manifest = create(disk.clone());
+    let ops = disk.op_count();
+    let e = commit(&mut manifest, &Edit { removed: vec![(1, 7)], ..Edit::default() }).unwrap_err();
+    assert!(matches!(e, Error::InvalidArgument { .. }), "{e}");
+    assert_eq!(disk.op_count(), ops);
+    commit(&mut manifest, &adding(&[(1, "1[a-b]")])).unwrap();
+    assert_eq!(disk.op_count(), ops + 2, "an edit is one write and one sync");
+}
+
+/// A full disk must not keep an edit from being written that frees space, so a roll-over that does not fit waits.
+#[test]
+fn a_full_disk_puts_the_roll_over_off() {
+    let disk = MemVfs::new();
+    let vfs = FaultVfs::over_mem(disk.clone());
+    let mut manifest = create(vfs.clone());
+    let len = || disk.read_file(std::path::Path::new("/000001.manifest")).unwrap().len() as u64;
+    let mut number = 0;
+    while len() + 400_100 < 1 << 20 {
+        number += 1;
+        commit(&mut manifest, &big_edit(number)).unwrap();
+    }
+    vfs.inject(Fault::nth(0).named("000002.manifest").failing_with(Failure::NoSpace).forever());
+    for _ in 0..2 {
+        number += 1;
+        commit(&mut manifest, &big_edit(number)).unwrap();
+    }
+    assert!(manifest.number() == 1 && len() > 1 << 20 && vfs.injected() == 1, "one try, then growth");
+    assert_eq!(found(disk.clone()).unwrap(), state(&manifest));
+    vfs.heal();
+    while manifest.number() == 1 {
+        number += 1;
+        commit(&mut manifest, &big_edit(number)).unwrap();
+    }
+    assert_eq!(found(disk).unwrap(), state(&manifest));
+}
+
+/// `CURRENT` could not be written: nothing has happened, and the same call may succeed later.
+#[test]
+fn a_full_disk_at_the_first_edit_is_no_end() {
+    let disk = MemVfs::new();
+    let vfs = FaultVfs::over_mem(disk.clone());
+    create(vfs.clone()).close(5).unwrap();
+    let mut manifest = Manifest::open(&dir(vfs.clone()), &mut |t| t.number).unwrap().manifest;
+    vfs.set_free_space(Some(10));
+    let e = commit(&mut manifest, &adding(&[(1, "1[a-b]")])).unwrap_err();
+    assert!(matches!(e, Error::DiskFull { .. }), "{e}");
+    let current = Current::load(&dir(disk.clone())).unwrap();
+    assert!(matches!(current.state, Clean(end) if end.last_seq == 5), "{current:?}");
+    vfs.heal();
+    commit(&mut manifest, &adding(&[(1, "1[a-b]")])).unwrap();
+    assert_eq!(found(disk).unwrap(), state(&manifest));
 }

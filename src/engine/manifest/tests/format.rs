@@ -29,7 +29,10 @@ pub(super) fn full() -> Edit {
     }
 }
 
-const GOLDEN_EDIT: &[u8] = b"\x02\x02\x00\x09\x02\x03\x01\xc8\x01";
+const GOLDEN_EDIT: &[u8] = b"\x02\x02\x00\x09\x02\x03\x01\xc8\x01\
+    \x01\x17\x06\xac\x02\xe8\x07\xcd\xab\x00\x00\x07\x02\x01\x01a\x01b\x05\xd8\x04\x03\x04\xd0\x0f\
+    \x03\x01\x03\x04\x01\x04\x05\x02\xbc\x05\x06\x02\xad\x02\x09\x01\x03\x0d\x02\x80\x01\
+    \x07\x03\x02\xc3\xb6\x08\x01\x01\x0a\x07\x03\x80\x04\x04\x03\x02\x01";
 
 #[test]
 fn golden_edit() {
@@ -71,7 +74,9 @@ fn fields_are_used_to_the_end_and_not_repeated() {
     }
 }
 
-const GOLDEN_CURRENT: &[u8] = b"";
+const GOLDEN_CURRENT: &[u8] =
+    b"siltston\x04\x01\0\0\x60\x0d\x68\x39\x08\x07\x06\x05\x04\x03\x02\x01\x09\0\0\0\0\0\0\0\
+    \x01\0\0\0\0\0\0\0\x22\x11\0\0\0\0\0\0\x66\x55\x44\x33\0\0\0\0\x77\0\0\0\0\0\0\0\x3d\x5d\x71\x4d";
 
 #[test]
 fn golden_current() {
@@ -89,7 +94,14 @@ fn golden_current() {
     assert_eq!(Current::decode(Path::new("c"), &dirty.encode()).unwrap(), dirty);
 }
 
-const GOLDEN_MANIFEST: &[u8] = b"";
+const GOLDEN_MANIFEST: &[u8] =
+    b"siltston\x03\x01\0\0\xa0\x27\x11\x94\xc1\x5c\x02\x89\xec\x2d\x0a\x91\x01\0\0\0\0\0\0\0\
+    \x19\xfd\x6d\x39\x12\0\0\0\0\0\0\0\
+    \x03\x01\x01\x04\x01\x00\x05\x01\x00\x06\x01\x01\x09\x01\x01\x0d\x01\x00\
+    \x44\xfc\xf5\x1b\x3c\0\0\0\x19\xfd\x6d\x39\
+    \x01\x17\x06\xac\x02\xe8\x07\xcd\xab\x00\x00\x07\x02\x01\x01a\x01b\x05\xd8\x04\x03\x04\xd0\x0f\
+    \x03\x01\x03\x04\x01\x04\x05\x02\xbc\x05\x06\x02\xad\x02\x09\x01\x03\x0d\x02\x80\x01\
+    \x07\x03\x02\xc3\xb6\x0a\x07\x03\x80\x04\x04\x03\x02\x01";
 
 /// A manifest with two records, its bytes and how it reads as text.
 #[test]
@@ -105,4 +117,25 @@ fn golden_manifest() {
     assert_eq!(describe_manifest(Path::new("m"), &bytes).unwrap(), GOLDEN_TEXT);
 }
 
-const GOLDEN_TEXT: &str = "";
+const GOLDEN_TEXT: &str = "\
+manifest 1 of database 910a2dec89025cc1
+record 32: 18 bytes, checksum 396dfd19 after 00000000
+  min log 1
+  first position in it 0
+  newest log 0
+  last sequence number 0
+  next table 1
+  next keyspace 1
+record 62: 60 bytes, checksum 1bf5fc44 after 396dfd19
+  add to level 6 table 300: 1000 bytes, checksum 0000abcd, 7 entries (2 tombstones, 1 of ranges), \"a\" to \"b\", \
+sequence numbers 5 to 600, expiry 3 to 4, 2000 bytes raw
+  min log 3
+  first position in it 128
+  newest log 4
+  last sequence number 700
+  next table 301
+  next keyspace 3
+  create keyspace 2 \"ö\"
+  seal log 3: 512 bytes, checksum 01020304
+torn 134: 4 bytes, 12 expected
+";
