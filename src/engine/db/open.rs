@@ -130,7 +130,17 @@ impl Opening {
         files.belong_to(manifest.database());
         let (filling, _) = Memtable::new(memtable::Config { expected_keys: 0 });
         let next_table = manifest.registry().next_table;
-        Ok(Opening { options, dir, manifest, files, report, full: Vec::new(), filling, newest_log: 0, next_table })
+        Ok(Opening {
+            options,
+            dir,
+            manifest,
+            files,
+            report,
+            full: Vec::new(),
+            filling,
+            newest_log: 0,
+            next_table,
+        })
     }
 
     /// Removes what no edit names; gives the log segments, ascending.
@@ -267,7 +277,12 @@ impl Opening {
             files: self.files,
             manifest: self.manifest,
             super_version,
-            committer: Committer { log: start.log, active: self.filling, next_seq: start.next_seq, spare: None },
+            committer: Committer {
+                log: start.log,
+                active: self.filling,
+                next_seq: start.next_seq,
+                spare: None,
+            },
             buffers: Buffers { sealed, active: start.at },
             next_table: self.next_table,
             next_log: start.at.segment + 1,
@@ -282,7 +297,8 @@ impl Opening {
         let next_seq = recovered.next_seq.max(state.last_seq + 1);
         let place = Place { database: self.manifest.database(), kind: FileKind::Log, number };
         let segment = segment::prepare(&self.dir, place, FIRST_SEGMENT, None)?;
-        let mut log = Writer::start(segment, recovered.segment, recovered.position, next_seq, recovered.position)?;
+        let mut log =
+            Writer::start(segment, recovered.segment, recovered.position, next_seq, recovered.position)?;
         let target = log.sync_target(recovered.position);
         for file in &target.files {
             file.sync()?;

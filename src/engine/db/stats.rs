@@ -188,15 +188,39 @@ impl fmt::Display for Stats {
         let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
         writeln!(f, "level  tables       MiB      entries    deletions")?;
         for l in &self.levels {
-            writeln!(f, "{:>5} {:>7} {:>9.1} {:>12} {:>12}", l.level, l.tables, mib(l.bytes), l.entries, l.deletions)?;
+            writeln!(
+                f,
+                "{:>5} {:>7} {:>9.1} {:>12} {:>12}",
+                l.level,
+                l.tables,
+                mib(l.bytes),
+                l.entries,
+                l.deletions
+            )?;
         }
-        writeln!(f, "tables        {:.1} MiB on disk for {:.1} MiB of keys and values", mib(self.table_bytes), mib(self.raw_bytes))?;
+        writeln!(
+            f,
+            "tables        {:.1} MiB on disk for {:.1} MiB of keys and values",
+            mib(self.table_bytes),
+            mib(self.raw_bytes)
+        )?;
         writeln!(f, "entries       {} (superseded versions and deletions included)", self.entries)?;
         writeln!(f, "sequence      {}", self.last_sequence)?;
         writeln!(f, "write buffers {} with {:.1} MiB", self.buffers, mib(self.buffer_bytes as u64))?;
-        writeln!(f, "block cache   {:.1} of {:.1} MiB", mib(self.cache_bytes as u64), mib(self.cache_budget as u64))?;
+        writeln!(
+            f,
+            "block cache   {:.1} of {:.1} MiB",
+            mib(self.cache_bytes as u64),
+            mib(self.cache_budget as u64)
+        )?;
         writeln!(f, "table memory  {:.1} MiB of indexes and filters", mib(self.table_memory_bytes as u64))?;
-        writeln!(f, "flushes       {} wrote {:.1} MiB in {:.2} s", self.flushes, mib(self.flushed_bytes), self.flush_seconds)?;
+        writeln!(
+            f,
+            "flushes       {} wrote {:.1} MiB in {:.2} s",
+            self.flushes,
+            mib(self.flushed_bytes),
+            self.flush_seconds
+        )?;
         writeln!(
             f,
             "compactions   {} read {:.1} MiB and wrote {:.1} MiB in {:.2} s; {:.1} MiB owed",
@@ -206,7 +230,11 @@ impl fmt::Display for Stats {
             self.compaction_seconds,
             mib(self.compaction_debt_bytes)
         )?;
-        write!(f, "writes        slowed {:.2} s, longest stall {:.3} s", self.slowed_seconds, self.longest_stall_seconds)?;
+        write!(
+            f,
+            "writes        slowed {:.2} s, longest stall {:.3} s",
+            self.slowed_seconds, self.longest_stall_seconds
+        )?;
         for (reason, seconds) in &self.stalled_seconds {
             write!(f, ", {reason} {seconds:.2} s")?;
         }

@@ -105,8 +105,7 @@ mod tests {
         for (count, bits, most) in [(1u32, 10, 100), (10_000, 10, 150), (10_000, 5, 1300), (10_000, 99, 1)] {
             let filter = Filter::decode(&build(&hashes(0..count), bits).unwrap()).unwrap();
             assert!(hashes(0..count).iter().all(|h| filter.may_contain(*h)));
-            let wrong =
-                hashes(count..count + 10_000).iter().filter(|h| filter.may_contain(**h)).count();
+            let wrong = hashes(count..count + 10_000).iter().filter(|h| filter.may_contain(**h)).count();
             assert!(wrong <= most, "{wrong} of 10000 with {bits} bits");
         }
     }
