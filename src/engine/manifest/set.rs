@@ -256,6 +256,12 @@ impl<H> Manifest<H> {
         Ok(())
     }
 
+    /// Has the next commit that would make the manifest longer than `len` roll over.
+    #[cfg(test)]
+    pub(super) fn roll_over_at(&mut self, len: u64) {
+        self.rollover = len;
+    }
+
     fn check_usable(&self) -> Result<()> {
         match &self.failed {
             None => Ok(()),
