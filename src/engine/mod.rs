@@ -12,6 +12,8 @@ pub mod filename;
 pub mod header;
 pub mod iter;
 pub mod key;
+pub mod memtable;
 pub mod options;
 pub mod slice;
 pub mod sstable;
+pub mod wal;

@@ -5,7 +5,8 @@
 //! (V1) `write_at` writes all bytes or fails; after a failure the bytes in that range are undefined, bytes elsewhere
 //!      are untouched.
 //! (V2) What a file holds is durable only after `File::sync_data` or `sync_all` returned `Ok`; that a name exists
-//!      (after create, rename, remove) only after `Vfs::sync_dir` of its directory returned `Ok`.
+//!      (after create, rename, remove) only after `Vfs::sync_dir` of its directory returned `Ok`. A directory is a
+//!      name in its parent, too.
 //! (V3) Nothing orders two writes, or two names, but a sync between them. Length is metadata like any other: after a
 //!      crash a file may be longer than what of its content survived (zeros between), or shorter.
 //! (V4) A failed sync is never repeated by the engine: the operating system may have dropped the pages.
@@ -14,6 +15,12 @@
 //! The engine reaches files only through [`Dir`] and [`OpenFile`], which attach the operation and the path to every
 //! error. Implementations: [`std`](mod@std) for the operating system, [`mem`] in memory with crash images,
 //! [`fault`] which fails what a rule names.
+
+pub mod fault;
+pub mod mem;
+pub mod std;
+#[cfg(test)]
+mod tests;
 
 use crate::{Error, Result};
 use ::std::fmt::Debug;

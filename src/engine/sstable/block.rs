@@ -402,5 +402,4 @@ fn load(bytes: &[u8], at: usize) -> [u8; 8] {
 const _: () = assert!(MAX_COUNT <= u16::MAX as usize && TAIL_LEN >= 8);
 
 #[cfg(test)]
-#[path = "block_tests.rs"]
 mod tests;

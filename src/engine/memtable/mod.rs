@@ -1,0 +1,170 @@
+//! The memtable: what was written and is not in a table yet, in memory, for readers that never wait.
+//!
+//! ```text
+//!                       ┌ hash table: key ─▶ newest version ─▶ older ─▶ …        point reads
+//! arena of entries ◀────┤
+//!                       └ list (the last 16 Ki) and sealed sorted runs, each     ordered reads: one cursor a part,
+//!                         entry in exactly one of them                           merged by whoever reads
+//! ```
+//!
+//! In reading order: [`arena`] holds the entries; [`hash_table`] finds one by its key; [`prefix`] says how keys are
+//! compared by one number; [`index`] is the seam behind which the list lies, [`skiplist`] the list; [`run`] is a sealed
+//! list; [`writer`] writes; [`cursor`] walks.
+//!
+//! One writer at a time, a fact of the types ([`Writer`] is one and cannot be cloned); any number of readers, which take
+//! no lock and write to nothing shared. Nothing is ever overwritten or removed: a write is a new entry with a higher
+//! sequence number. The whole goes at once, when the last `Arc` does, and nothing is done per entry then but for the
+//! list.
+//!
+//! (M1) A reader that first learns a sequence number is visible and then asks, finds every entry up to it: by `get`,
+//!      because a hash table that replaces another is published after it has been filled; by cursors, because list
+//!      and runs are replaced together, by one store, after the run holds what the list held.
+//! (M2) What `get` returns, and every cursor, stays good for as long as the `Arc` it was got through, whatever is
+//!      written meanwhile.
+//!
+//! Why not one large ordered index: a list of 600 k entries costs 840 ns an insert and 1050 a point read, this one 280
+//! and 42. Why not sort on demand only: that is the second implementation the seam is for.
+
+mod arena;
+mod cursor;
+mod hash_table;
+mod index;
+mod prefix;
+mod run;
+mod skiplist;
+mod writer;
+
+pub use cursor::MemCursor;
+pub use index::Index;
+pub use skiplist::SkipIndex;
+pub use writer::Writer;
+
+use crate::engine::key::Trailer;
+use arc_swap::ArcSwap;
+use arena::Arena;
+use hash_table::HashTable;
+use run::{Run, RunCursor};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// What a memtable is made for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Config {
+    /// How many different keys are expected. The hash table has room for so many from the start; with more it grows,
+    /// in pauses. Memory it does not come to use costs address space only.
+    pub expected_keys: usize,
+}
+
+/// Entries in memory: the readers' side. The writer's is [`Writer`].
+pub struct Memtable<I: Index = SkipIndex> {
+    table: Arc<HashTable>,
+    parts: ArcSwap<Parts<I>>,
+    arena: Arc<Arena>,
+    counts: Counts,
+}
+
+/// Where every entry lies, in order: in one run or in the list.
+struct Parts<I> {
+    /// The newest first.
+    runs: Vec<Arc<Run>>,
+    list: Arc<I>,
+}
+
+/// What the writer counts, on cache lines that point reads do not touch.
+#[derive(Default)]
+#[repr(align(128))]
+struct Counts {
+    entries: AtomicU64,
+    min_seq: AtomicU64,
+    max_seq: AtomicU64,
+    index_bytes: AtomicUsize,
+}
+
+impl Memtable {
+    /// An empty memtable: the right to write into it, and itself.
+    #[must_use]
+    pub fn new(config: Config) -> (Writer, Arc<Memtable>) {
+        let writer = Writer::new(config.expected_keys);
+        let memtable = Arc::clone(writer.memtable());
+        (writer, memtable)
+    }
+}
+
+impl<I: Index> Memtable<I> {
+    fn of(arena: &Arc<Arena>, table: &Arc<HashTable>, parts: Parts<I>) -> Memtable<I> {
+        Memtable {
+            table: Arc::clone(table),
+            parts: ArcSwap::from_pointee(parts),
+            arena: Arc::clone(arena),
+            counts: Counts::default(),
+        }
+    }
+
+    /// The newest version of `key` with a sequence number of at most `seq`, deletions included. `hash` is the key's
+    /// [`hash`](crate::engine::key::hash).
+    ///
+    /// One probe of the hash table, then a step for each version that is too new.
+    #[must_use]
+    pub fn get(&self, key: &[u8], hash: u64, seq: u64) -> Option<(Trailer, &[u8])> {
+        let mut version = self.table.find(key, hash)?;
+        while version.trailer().seq() > seq {
+            version = version.prev()?;
+        }
+        Some((version.trailer(), version.value()))
+    }
+
+    /// Cursors that together meet every entry (M1), each in order, the newest part first.
+    #[must_use]
+    pub fn cursors(&self) -> Vec<MemCursor<I>> {
+        let parts = self.parts.load();
+        let mut cursors = Vec::with_capacity(parts.runs.len() + 1);
+        cursors.push(MemCursor::Recent(parts.list.cursor()));
+        cursors.extend(parts.runs.iter().map(|run| MemCursor::Run(RunCursor::new(run))));
+        cursors
+    }
+
+    /// How many bytes it has allocated, the list by estimate. Cheap enough to ask after every write.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.arena.bytes() + self.table.bytes() + self.counts.index_bytes.load(Ordering::Relaxed)
+    }
+
+    /// How many entries it has, all versions counted.
+    #[must_use]
+    pub fn entries(&self) -> u64 {
+        self.counts.entries.load(Ordering::Acquire)
+    }
+
+    /// True when nothing has been written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries() == 0
+    }
+
+    /// The lowest sequence number in it; `None` when it is empty.
+    #[must_use]
+    pub fn min_seq(&self) -> Option<u64> {
+        (!self.is_empty()).then(|| self.counts.min_seq.load(Ordering::Relaxed))
+    }
+
+    /// The highest sequence number in it; `None` when it is empty.
+    #[must_use]
+    pub fn max_seq(&self) -> Option<u64> {
+        (!self.is_empty()).then(|| self.counts.max_seq.load(Ordering::Relaxed))
+    }
+}
+
+impl Counts {
+    /// Called by the writer, after the entry can be found.
+    fn update(&self, entries: u64, seq: u64, index_bytes: usize) {
+        if entries == 1 {
+            self.min_seq.store(seq, Ordering::Relaxed);
+        }
+        self.max_seq.store(seq, Ordering::Relaxed);
+        self.index_bytes.store(index_bytes, Ordering::Relaxed);
+        self.entries.store(entries, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests;

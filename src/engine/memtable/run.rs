@@ -1,0 +1,255 @@
+//! A sealed, sorted run of entries.
+//!
+//! ```text
+//! prefix    what all keys begin with
+//! heads     one u64 an entry, taken behind the prefix     searched without touching a key unless heads tie
+//! entries   one pointer an entry
+//! ```
+//!
+//! (R1) Entries are in the order of `key`: engine key ascending, trailer descending. Heads never decrease.
+//! (R2) A run never changes.
+
+use super::arena::{Arena, Entries, Entry};
+use super::index::Index;
+use super::prefix::{Prefix, Rebase};
+use crate::Result;
+use crate::engine::iter::Cursor;
+use crate::engine::key::Trailer;
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+/// How many entries ahead a walk asks for. Without it a walk waits for memory at every entry.
+const WALK_AHEAD: usize = 8;
+
+/// A sorted run.
+pub struct Run {
+    prefix: Prefix,
+    heads: Vec<u64>,
+    entries: Entries,
+}
+
+impl Run {
+    /// The `count` entries of an index, which has got its last one.
+    pub fn seal(index: &impl Index, arena: &Arc<Arena>, count: usize) -> Run {
+        let mut run = Run::with_capacity(arena, index.prefix().clone(), count);
+        index.for_each(|head, entry| run.push(head, entry));
+        let (Some(first), Some(last)) = (run.entries.get(0), run.last()) else { return run };
+        let prefix = Prefix::common(first.key(), last.key());
+        if prefix != run.prefix {
+            run.take_heads_behind(prefix);
+        }
+        run
+    }
+
+    /// All entries of `runs`, the newest run first.
+    ///
+    /// Keys are touched where heads tie only. Of two versions of one key the newer run's comes first: runs hold the
+    /// entries of disjoint times.
+    pub fn merge(runs: &[Arc<Run>], arena: &Arc<Arena>) -> Run {
+        let prefix =
+            runs.iter().map(|run| run.prefix.clone()).reduce(|a, b| a.shared(&b)).unwrap_or_default();
+        let mut sources: Vec<Source<'_>> = runs.iter().filter_map(|run| Source::new(run, &prefix)).collect();
+        let mut merged = Run::with_capacity(arena, prefix, runs.iter().map(|run| run.len()).sum());
+        while let Some(source) = sources.iter_mut().reduce(|a, b| if b.precedes(a) { b } else { a }) {
+            merged.push(source.head, source.entry);
+            if !source.advance() {
+                sources.retain(|source| source.at < source.run.len());
+            }
+        }
+        merged
+    }
+
+    fn with_capacity(arena: &Arc<Arena>, prefix: Prefix, count: usize) -> Run {
+        Run { prefix, heads: Vec::with_capacity(count), entries: Entries::with_capacity(arena, count) }
+    }
+
+    fn push(&mut self, head: u64, entry: Entry<'_>) {
+        self.heads.push(head);
+        self.entries.push(entry);
+    }
+
+    fn take_heads_behind(&mut self, prefix: Prefix) {
+        for (index, head) in self.heads.iter_mut().enumerate() {
+            self.entries.prefetch(index + WALK_AHEAD);
+            if let Some(entry) = self.entries.get(index) {
+                *head = prefix.head(entry.key());
+            }
+        }
+        self.prefix = prefix;
+    }
+
+    /// What all its keys begin with.
+    pub fn prefix(&self) -> &Prefix {
+        &self.prefix
+    }
+
+    /// How many entries it has.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// How many bytes it has allocated.
+    pub fn bytes(&self) -> usize {
+        self.len() * (size_of::<u64>() + size_of::<super::arena::EntryPtr>())
+    }
+
+    fn last(&self) -> Option<Entry<'_>> {
+        self.entries.get(self.len().checked_sub(1)?)
+    }
+
+    /// The index of the first entry at or after `(key, trailer)`.
+    fn lower_bound(&self, key: &[u8], trailer: Trailer) -> usize {
+        let head = self.prefix.head(key);
+        let start = self.heads.partition_point(|h| *h < head);
+        let tied = count_leading(self.heads.get(start..).unwrap_or_default(), |h| *h == head);
+        let (mut low, mut high) = (start, start + tied);
+        while low < high {
+            let middle = low.midpoint(high);
+            match self.entries.get(middle) {
+                Some(entry) if order(entry, key, trailer) == Ordering::Less => low = middle + 1,
+                _ => high = middle,
+            }
+        }
+        low
+    }
+}
+
+/// How many items at the beginning of `sorted` fulfil `belongs`, in steps that double: mostly none or one does.
+fn count_leading(sorted: &[u64], belongs: impl Fn(&u64) -> bool) -> usize {
+    let mut reach = 1;
+    while sorted.get(reach - 1).is_some_and(&belongs) {
+        reach *= 2;
+    }
+    let known = reach / 2;
+    let unknown = sorted.get(known..(reach - 1).min(sorted.len())).unwrap_or_default();
+    known + unknown.partition_point(belongs)
+}
+
+fn order(entry: Entry<'_>, key: &[u8], trailer: Trailer) -> Ordering {
+    entry.key().cmp(key).then_with(|| trailer.cmp(&entry.trailer()))
+}
+
+/// A run while it is merged.
+struct Source<'a> {
+    run: &'a Run,
+    rebase: Rebase,
+    at: usize,
+    head: u64,
+    entry: Entry<'a>,
+}
+
+impl<'a> Source<'a> {
+    /// `None` when the run is empty.
+    fn new(run: &'a Run, prefix: &Prefix) -> Option<Source<'a>> {
+        let rebase = run.prefix.rebase(prefix);
+        let (head, entry) = (*run.heads.first()?, run.entries.get(0)?);
+        Some(Source { run, rebase, at: 0, head: rebase.apply(head), entry })
+    }
+
+    /// True when its entry comes before that of a newer run.
+    #[inline]
+    fn precedes(&self, newer: &Source<'_>) -> bool {
+        self.head < newer.head || (self.head == newer.head && self.entry.key() < newer.entry.key())
+    }
+
+    /// Goes to the next entry; false when there is none.
+    #[inline]
+    fn advance(&mut self) -> bool {
+        self.at += 1;
+        let (Some(head), Some(entry)) = (self.run.heads.get(self.at), self.run.entries.get(self.at)) else {
+            return false;
+        };
+        (self.head, self.entry) = (self.rebase.apply(*head), entry);
+        true
+    }
+}
+
+/// A cursor over a run, which it keeps alive.
+pub struct RunCursor {
+    run: Arc<Run>,
+    /// An index, or anything beyond the last when not valid.
+    at: usize,
+}
+
+impl RunCursor {
+    /// A cursor, not positioned yet.
+    pub fn new(run: &Arc<Run>) -> RunCursor {
+        RunCursor { run: Arc::clone(run), at: usize::MAX }
+    }
+
+    #[inline]
+    fn entry(&self) -> Option<Entry<'_>> {
+        self.run.entries.get(self.at)
+    }
+}
+
+impl Cursor for RunCursor {
+    fn seek_first(&mut self) -> Result<()> {
+        self.at = 0;
+        Ok(())
+    }
+
+    fn seek_last(&mut self) -> Result<()> {
+        self.at = self.run.len().wrapping_sub(1);
+        Ok(())
+    }
+
+    fn seek(&mut self, key: &[u8], trailer: Trailer) -> Result<()> {
+        self.at = self.run.lower_bound(key, trailer);
+        Ok(())
+    }
+
+    fn seek_before(&mut self, key: &[u8], trailer: Trailer) -> Result<()> {
+        self.at = self.run.lower_bound(key, trailer).wrapping_sub(1);
+        Ok(())
+    }
+
+    #[inline]
+    fn next(&mut self) -> Result<()> {
+        self.at = self.at.saturating_add(1);
+        self.run.entries.prefetch(self.at.saturating_add(WALK_AHEAD));
+        Ok(())
+    }
+
+    #[inline]
+    fn prev(&mut self) -> Result<()> {
+        self.at = self.at.wrapping_sub(1);
+        self.run.entries.prefetch(self.at.wrapping_sub(WALK_AHEAD));
+        Ok(())
+    }
+
+    #[inline]
+    fn valid(&self) -> bool {
+        self.at < self.run.len()
+    }
+
+    #[inline]
+    fn key(&self) -> &[u8] {
+        self.entry().map(Entry::key).unwrap_or_default()
+    }
+
+    #[inline]
+    fn trailer(&self) -> Trailer {
+        self.entry().map_or(Trailer(0), Entry::trailer)
+    }
+
+    #[inline]
+    fn value(&self) -> &[u8] {
+        self.entry().map(Entry::value).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn doubling_steps_count_like_single_ones() {
+        for tied in 0..40 {
+            for rest in 0..5 {
+                let sorted = [vec![7; tied], vec![8; rest]].concat();
+                assert_eq!(count_leading(&sorted, |h| *h == 7), tied, "{tied} {rest}");
+            }
+        }
+    }
+}
