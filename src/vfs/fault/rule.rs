@@ -60,7 +60,7 @@ pub enum Effect {
     /// Of a write, only the first so many bytes arrive.
     ShortWrite(usize),
     /// A sync loses everything written to the file since the last one, and a later sync succeeds without it. Only over
-    /// a [`MemVfs`]; elsewhere as `NotDone`.
+    /// a [`MemVfs`](crate::vfs::mem::MemVfs); elsewhere as `NotDone`.
     DropUnsynced,
     /// A read gives half of the bytes asked for, without an error. Other operations are left alone.
     ShortRead,
