@@ -329,7 +329,7 @@ mod tests {
     #[test]
     fn readers_and_writers_agree_on_the_bytes() {
         let cache = Cache::new(500);
-        let shared = cache.slots(64);
+        let shared: Slots<Weight> = cache.slots(64);
         std::thread::scope(|scope| {
             for thread in 0..4usize {
                 let (cache, shared) = (&cache, &shared);

@@ -79,6 +79,7 @@ impl Deref for Slice {
     fn deref(&self) -> &[u8] {
         match &self.0 {
             Repr::Inline { len, bytes } => bytes.get(..usize::from(*len)).unwrap_or_default(),
+            Repr::Own(bytes) => bytes,
             Repr::Shared { owner, start, len } => {
                 owner.bytes().get(*start..*start + *len).unwrap_or_default()
             }
