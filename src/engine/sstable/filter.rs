@@ -64,7 +64,8 @@ impl Filter {
             return Err(Damage::Unknown { what: "filter kind", found, supported: "kind 1" });
         }
         let bloom = Bloom::from_slice(content).map_err(|e| Damage::Corrupt(e.into()))?;
-        if bloom.len() == 0 || bloom.number_of_hash_functions() > MAX_PROBES {
+        // Not `is_empty`, which asks whether any bit is set.
+        if bloom.len() < 8 || bloom.number_of_hash_functions() > MAX_PROBES {
             let probes = bloom.number_of_hash_functions();
             return Damage::corrupt(format!("{} bits and {probes} probes", bloom.len()));
         }
