@@ -78,6 +78,7 @@ impl Deref for Slice {
     #[inline]
     fn deref(&self) -> &[u8] {
         match &self.0 {
+            Repr::Own(bytes) => bytes,
             Repr::Inline { len, bytes } => bytes.get(..usize::from(*len)).unwrap_or_default(),
             Repr::Own(bytes) => bytes,
             Repr::Shared { owner, start, len } => {

@@ -190,7 +190,15 @@ impl Dir {
     /// # Errors
     /// [`Error::Io`] or [`Error::DiskFull`].
     pub fn create_all(&self) -> Result<()> {
-        self.vfs.create_dir_all(&self.root).map_err(|e| Error::io("create directory", &self.root, e))
+        let missing = |path: &&Path| self.vfs.list(path).is_err();
+        let new: Vec<&Path> =
+            self.root.ancestors().filter(|p| !p.as_os_str().is_empty()).take_while(missing).collect();
+        self.vfs.create_dir_all(&self.root).map_err(|e| Error::io("create directory", &self.root, e))?;
+        for parent in new.iter().filter_map(|path| path.parent()) {
+            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            self.vfs.sync_dir(parent).map_err(|e| Error::io("sync directory", parent, e))?;
+        }
+        Ok(())
     }
 
     /// Makes its names durable.

@@ -12,4 +12,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod model;
+mod smoke;
+mod support;
 mod tidy;

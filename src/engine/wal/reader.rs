@@ -232,7 +232,12 @@ impl Chain<'_> {
         if self.found.segment == 0 && self.request.newest >= self.request.first {
             // The segment was known to be in use, yet not even its first record is there.
             let path = self.request.dir.join(&FileName::Log(self.request.newest).to_string());
-            return Err(Error::corruption(&path, HEADER_LEN as u64, "log record", "the first record is missing"));
+            return Err(Error::corruption(
+                &path,
+                HEADER_LEN as u64,
+                "log record",
+                "the first record is missing",
+            ));
         }
         Ok(self.found)
     }
@@ -262,7 +267,8 @@ impl Segment {
         // The segment's number stands at byte 32 of a record: only where it does, a checksum is worth computing.
         for (i, field) in bytes.get(from + 32..).unwrap_or_default().chunks_exact(8).enumerate() {
             let at = from + i * 8;
-            if field == number && at >= skip_to
+            if field == number
+                && at >= skip_to
                 && let Some((record, next)) = record::decode(bytes, &self.place, at)
             {
                 see(&record);
@@ -286,11 +292,21 @@ fn describe_records(place: &Place, bytes: &[u8], out: &mut dyn std::fmt::Write) 
     let mut offset = HEADER_LEN;
     while let Some((record, next)) = record::decode(bytes, place, offset) {
         let Record { kind, count, first_seq, synced, payload } = record;
-        writeln!(out, "{offset:>10}  {kind:?}  seq {first_seq}  entries {count}  synced {synced}  {} bytes", payload.len())?;
+        writeln!(
+            out,
+            "{offset:>10}  {kind:?}  seq {first_seq}  entries {count}  synced {synced}  {} bytes",
+            payload.len()
+        )?;
         if kind == RecordType::Batch {
             for entry in crate::engine::batch::entries(payload) {
                 match entry {
-                    Ok(e) => writeln!(out, "            {:?} \"{}\" ({} bytes)", e.kind, e.key.escape_ascii(), e.value.len())?,
+                    Ok(e) => writeln!(
+                        out,
+                        "            {:?} \"{}\" ({} bytes)",
+                        e.kind,
+                        e.key.escape_ascii(),
+                        e.value.len()
+                    )?,
                     Err((at, why)) => writeln!(out, "            damaged at {at}: {why}")?,
                 }
             }

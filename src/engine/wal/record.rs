@@ -93,8 +93,13 @@ mod tests {
     const PLACE: Place = Place { database: 9, kind: FileKind::Log, number: 5 };
 
     fn sample() -> (Vec<u8>, Record<'static>) {
-        let record =
-            Record { kind: RecordType::Batch, count: 1, first_seq: 77, synced: 32, payload: b"\x01\x02\0k\x01v" };
+        let record = Record {
+            kind: RecordType::Batch,
+            count: 1,
+            first_seq: 77,
+            synced: 32,
+            payload: b"\x01\x02\0k\x01v",
+        };
         let mut bytes = vec![0; 32];
         encode(&mut bytes, &PLACE, 32, &record);
         (bytes, record)
@@ -105,7 +110,9 @@ mod tests {
         let (bytes, record) = sample();
         let mut golden = vec![0u8; 32];
         golden.extend_from_slice(&bytes[32..36]);
-        golden.extend_from_slice(b"\x06\0\0\0\x01\0\0\0\x01\0\0\0\x4d\0\0\0\0\0\0\0\x20\0\0\0\0\0\0\0\x05\0\0\0\0\0\0\0");
+        golden.extend_from_slice(
+            b"\x06\0\0\0\x01\0\0\0\x01\0\0\0\x4d\0\0\0\0\0\0\0\x20\0\0\0\0\0\0\0\x05\0\0\0\0\0\0\0",
+        );
         golden.extend_from_slice(b"\x01\x02\0k\x01v\0\0");
         assert_eq!(bytes, golden);
         assert_eq!(decode(&bytes, &PLACE, 32), Some((record, bytes.len())));

@@ -21,8 +21,8 @@ pub struct Writer {
     base: u64,
     /// Where the next record goes, in the file.
     tail: u64,
-    /// Earlier segments with records that no sync has covered yet.
-    unsynced: Vec<OpenFile>,
+    /// Earlier segments that may have records no sync has covered yet, and the log positions they end at.
+    unsynced: Vec<(OpenFile, u64)>,
     buffer: Vec<u8>,
 }
 
@@ -33,6 +33,8 @@ pub struct SyncTarget {
     pub files: Vec<OpenFile>,
     /// The position reached when all are synced.
     pub position: u64,
+    /// The segment that position lies in.
+    pub segment: u64,
 }
 
 impl Writer {
@@ -52,6 +54,12 @@ impl Writer {
     #[must_use]
     pub fn number(&self) -> u64 {
         self.segment.place.number
+    }
+
+    /// The log position of the segment's first byte.
+    #[must_use]
+    pub fn base(&self) -> u64 {
+        self.base
     }
 
     /// The log position of the next record.
@@ -86,7 +94,7 @@ impl Writer {
         match Writer::start(next, number, self.position(), next_seq, synced) {
             Ok(mut writer) => {
                 writer.unsynced = std::mem::take(&mut self.unsynced);
-                writer.unsynced.push(self.segment.file.clone());
+                writer.unsynced.push((self.segment.file.clone(), self.position()));
                 writer.buffer = std::mem::take(&mut self.buffer);
                 *self = writer;
                 Ok(())
@@ -99,19 +107,13 @@ impl Writer {
         }
     }
 
-    /// What to sync to make everything appended so far durable.
+    /// What to sync to make everything appended so far durable, when all up to `synced` already is.
     #[must_use]
-    pub fn sync_target(&self) -> SyncTarget {
-        let mut files = self.unsynced.clone();
+    pub fn sync_target(&mut self, synced: u64) -> SyncTarget {
+        self.unsynced.retain(|(_, end)| *end > synced);
+        let mut files: Vec<_> = self.unsynced.iter().map(|(file, _)| file.clone()).collect();
         files.push(self.segment.file.clone());
-        SyncTarget { files, position: self.position() }
-    }
-
-    /// Notes that earlier segments are synced: all of `target` was.
-    pub fn synced(&mut self, target: &SyncTarget) {
-        let covered = target.files.len().saturating_sub(1).min(self.unsynced.len());
-        // The target's last file was then the newest; it may have become an earlier one since.
-        self.unsynced.drain(..covered);
+        SyncTarget { files, position: self.position(), segment: self.number() }
     }
 
     fn append_record(
