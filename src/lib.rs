@@ -3,6 +3,7 @@
 #[allow(dead_code)]
 mod engine;
 pub mod error;
+pub mod protocol;
 pub mod store;
 pub mod vfs;
 
