@@ -4,6 +4,8 @@
 mod engine;
 pub mod error;
 pub mod protocol;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod store;
 pub mod vfs;
 
