@@ -3,6 +3,10 @@
 #[allow(dead_code)]
 mod engine;
 pub mod error;
+pub mod protocol;
+#[cfg(feature = "server")]
+pub mod server;
+pub mod store;
 pub mod vfs;
 
 pub use engine::batch::WriteBatch;

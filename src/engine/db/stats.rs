@@ -109,6 +109,8 @@ pub struct Stats {
     pub compaction_written_bytes: u64,
     /// Seconds spent in them.
     pub compaction_seconds: f64,
+    /// True while a compaction is running.
+    pub compacting: bool,
     /// Bytes that compaction owes.
     pub compaction_debt_bytes: u64,
     /// Seconds that writes were slowed down.
@@ -171,6 +173,7 @@ impl Inner {
             compaction_read_bytes: count(&c.compaction_read),
             compaction_written_bytes: count(&c.compaction_written),
             compaction_seconds: seconds(&c.compaction_nanos),
+            compacting: self.compacting.is_locked(),
             compaction_debt_bytes: super::compact::debt(&view.version, &self.options),
             slowed_seconds: seconds(&c.slowed_nanos),
             stalled_seconds: c.stalls.lock().iter().map(|(k, v)| (*k, v.as_secs_f64())).collect(),
