@@ -80,7 +80,6 @@ impl Deref for Slice {
         match &self.0 {
             Repr::Own(bytes) => bytes,
             Repr::Inline { len, bytes } => bytes.get(..usize::from(*len)).unwrap_or_default(),
-            Repr::Own(bytes) => bytes,
             Repr::Shared { owner, start, len } => {
                 owner.bytes().get(*start..*start + *len).unwrap_or_default()
             }

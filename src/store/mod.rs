@@ -2,7 +2,7 @@
 //! [`StorageEngine`] and know no engine.
 //!
 //! Reading order: the trait here; [`Commit`] and [`Room`], the two things one waits for; [`Value`], how the network
-//! doors tell JSON from plain bytes; [`MemoryEngine`], the smallest engine there is.
+//! doors tell JSON from plain bytes; [`MemoryEngine`], the smallest engine there is; [`LsmEngine`], the one of this crate.
 //!
 //! # The contract
 //!
@@ -19,10 +19,12 @@
 //! Rejected: an async trait (an embedder would meet a runtime, and a local engine answers most reads from memory);
 //! a write that blocks until durable (a server would need a thread for each waiting client).
 
+mod lsm;
 mod memory;
 mod value;
 mod wait;
 
+pub use lsm::LsmEngine;
 pub use memory::MemoryEngine;
 pub use value::Value;
 pub use wait::{Commit, Room, Wait};

@@ -17,7 +17,6 @@ pub mod registry;
 pub mod replay;
 pub mod set;
 pub mod version;
-
 pub use edit::Edit;
 pub use files::{Presence, check_files, look};
 pub use level::TableRef;
