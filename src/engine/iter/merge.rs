@@ -118,7 +118,8 @@ impl<C: Cursor> Merge<C> {
             *root = node;
         }
         if self.runner_up != 0 && self.precedes(self.runner_up, 0) {
-            self.sift_down(0);
+            self.heap.swap(self.runner_up, 0);
+            self.sift_down(self.runner_up);
             self.runner_up = self.find_runner_up();
         }
     }
@@ -144,7 +145,8 @@ impl<C: Cursor> Merge<C> {
             if left >= self.heap.len() {
                 return;
             }
-            let child = if right < self.heap.len() && self.precedes(right, left) { right } else { left };
+            // A sum, not a choice: which child it is cannot be predicted.
+            let child = left + usize::from(right < self.heap.len() && self.precedes(right, left));
             if !self.precedes(child, root) {
                 return;
             }
@@ -166,9 +168,10 @@ impl<C: Cursor> Merge<C> {
     #[expect(clippy::indexing_slicing, reason = "callers pass places below the length of the heap")]
     fn precedes(&self, one: usize, other: usize) -> bool {
         let (one, other) = (self.heap[one], self.heap[other]);
-        one.head < other.head || (one.head == other.head && self.wins_tie(one, other))
+        if one.head == other.head { self.wins_tie(one, other) } else { one.head < other.head }
     }
 
+    #[inline(never)]
     fn wins_tie(&self, one: Node, other: Node) -> bool {
         let (Some(a), Some(b)) =
             (self.sources.get(one.source as usize), self.sources.get(other.source as usize))

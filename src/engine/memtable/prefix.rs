@@ -29,6 +29,9 @@ impl Prefix {
     /// The head of a key (P1).
     #[inline]
     pub fn head(&self, key: &[u8]) -> u64 {
+        if self.0.is_empty() {
+            return key::head(key, 0);
+        }
         match key.split_at_checked(self.0.len()) {
             Some((front, tail)) if *front == *self.0 => key::head(tail, 0),
             _ if *key < *self.0 => 0,

@@ -93,8 +93,9 @@ impl SkipIndex {
     /// # Safety
     /// What is got from it must be dropped, or never used again, before the last `Arc` of `self`.
     unsafe fn forever(self: &Arc<Self>) -> &'static base::SkipList<ListKey, ()> {
+        let list = &raw const self.list;
         // SAFETY: an `Arc` does not move what it holds; the caller keeps it alive.
-        unsafe { &*(&raw const self.list) }
+        unsafe { &*list }
     }
 }
 
