@@ -14,7 +14,7 @@
 //!      together are smaller than the current one.
 //!
 //! Growing costs about ten nanoseconds an entry, inside the insert that meets the limit: size the table for what is
-//! expected. Rejected: one table per sealed run (the cost of a miss grows with the runs, 23 ns becomes 80 to 300).
+//! expected. Rejected: one table per sealed run (the cost of a miss grows with the runs).
 
 #![expect(unsafe_code, reason = "readers follow addresses that the writer publishes, without a lock")]
 
