@@ -1,1 +1,2 @@
-fn main(){}
+//! The `siltstone` program.
+fn main() {}

@@ -3,7 +3,33 @@
 //! The checksum of a piece covers the database id, the kind and number of the file and the offset in it before the bytes
 //! themselves. So a block that is intact but lies in the wrong place, file or database fails like a damaged one.
 
-use super::header::FileKind;
+/// What a file is. On disk: never renumber.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum FileKind {
+    /// A write-ahead log segment.
+    Log = 1,
+    /// A sorted table.
+    Table = 2,
+    /// The manifest.
+    Manifest = 3,
+    /// The file that names the manifest.
+    Current = 4,
+}
+
+impl FileKind {
+    /// The kind with this number on disk.
+    #[must_use]
+    pub fn from_u8(v: u8) -> Option<FileKind> {
+        Some(match v {
+            1 => FileKind::Log,
+            2 => FileKind::Table,
+            3 => FileKind::Manifest,
+            4 => FileKind::Current,
+            _ => return None,
+        })
+    }
+}
 
 /// Which file a checksum belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

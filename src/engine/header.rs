@@ -13,6 +13,8 @@
 //!
 //! The database id is random, made once; with the number it lets every checksum be bound to its place.
 
+pub use super::checksum::FileKind;
+
 use super::checksum::Place;
 use crate::vfs::OpenFile;
 use crate::{Error, Result};
@@ -23,32 +25,6 @@ pub const HEADER_LEN: usize = 32;
 /// The format version this build writes.
 pub const FORMAT_VERSION: u8 = 1;
 const MAGIC: [u8; 8] = *b"siltston";
-
-/// What a file is. On disk: never renumber.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum FileKind {
-    /// A write-ahead log segment.
-    Log = 1,
-    /// A sorted table.
-    Table = 2,
-    /// The manifest.
-    Manifest = 3,
-    /// The file that names the manifest.
-    Current = 4,
-}
-
-impl FileKind {
-    fn from_u8(v: u8) -> Option<FileKind> {
-        Some(match v {
-            1 => FileKind::Log,
-            2 => FileKind::Table,
-            3 => FileKind::Manifest,
-            4 => FileKind::Current,
-            _ => return None,
-        })
-    }
-}
 
 /// The header of the file at `place`.
 #[must_use]

@@ -2,15 +2,29 @@
 //!
 //! Reading order: the ground floor ([`coding`], [`checksum`], [`header`], [`key`], [`slice`], [`filename`],
 //! [`options`], [`batch`]), the iterator contract ([`iter`]), the block [`cache`]; then four parts that do not know
-//! each other; then the assemblies that join them.
+//! each other ([`wal`], [`memtable`], [`sstable`], [`manifest`]); then the assemblies that join them ([`read`],
+//! [`compaction`], [`db`]).
 
 pub mod batch;
 pub mod checksum;
 pub mod coding;
 pub mod filename;
 pub mod header;
-pub mod iter;
 pub mod key;
-pub mod memtable;
 pub mod options;
 pub mod slice;
+
+pub mod cache;
+pub mod iter;
+
+pub mod manifest;
+pub mod memtable;
+pub mod sstable;
+pub mod wal;
+
+pub mod read;
+
+pub mod compaction;
+
+pub mod db;
+pub mod inspect;

@@ -29,6 +29,7 @@ pub struct Slice(Repr);
 #[derive(Clone)]
 enum Repr {
     Inline { len: u8, bytes: [u8; INLINE] },
+    Own(Arc<[u8]>),
     Shared { owner: Arc<dyn Backing>, start: usize, len: usize },
 }
 
@@ -42,7 +43,7 @@ impl Slice {
                 slot.copy_from_slice(bytes);
                 Slice(Repr::Inline { len: bytes.len() as u8, bytes: inline })
             }
-            None => Slice::from(bytes.to_vec()),
+            None => Slice(Repr::Own(bytes.into())),
         }
     }
 
@@ -62,7 +63,7 @@ impl Slice {
     #[must_use]
     pub(crate) fn skip(self, n: usize) -> Slice {
         match self.0 {
-            Repr::Inline { .. } => Slice::copy_of(self.get(n..).unwrap_or_default()),
+            Repr::Inline { .. } | Repr::Own(_) => Slice::copy_of(self.get(n..).unwrap_or_default()),
             Repr::Shared { owner, start, len } => {
                 let n = n.min(len);
                 Slice(Repr::Shared { owner, start: start + n, len: len - n })
@@ -77,7 +78,9 @@ impl Deref for Slice {
     #[inline]
     fn deref(&self) -> &[u8] {
         match &self.0 {
+            Repr::Own(bytes) => bytes,
             Repr::Inline { len, bytes } => bytes.get(..usize::from(*len)).unwrap_or_default(),
+            Repr::Own(bytes) => bytes,
             Repr::Shared { owner, start, len } => {
                 owner.bytes().get(*start..*start + *len).unwrap_or_default()
             }

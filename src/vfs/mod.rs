@@ -5,7 +5,8 @@
 //! (V1) `write_at` writes all bytes or fails; after a failure the bytes in that range are undefined, bytes elsewhere
 //!      are untouched.
 //! (V2) What a file holds is durable only after `File::sync_data` or `sync_all` returned `Ok`; that a name exists
-//!      (after create, rename, remove) only after `Vfs::sync_dir` of its directory returned `Ok`.
+//!      (after create, rename, remove) only after `Vfs::sync_dir` of its directory returned `Ok`. A directory is a
+//!      name in its parent, too.
 //! (V3) Nothing orders two writes, or two names, but a sync between them. Length is metadata like any other: after a
 //!      crash a file may be longer than what of its content survived (zeros between), or shorter.
 //! (V4) A failed sync is never repeated by the engine: the operating system may have dropped the pages.
@@ -14,6 +15,12 @@
 //! The engine reaches files only through [`Dir`] and [`OpenFile`], which attach the operation and the path to every
 //! error. Implementations: [`std`](mod@std) for the operating system, [`mem`] in memory with crash images,
 //! [`fault`] which fails what a rule names.
+
+pub mod fault;
+pub mod mem;
+pub mod std;
+#[cfg(test)]
+mod tests;
 
 use crate::{Error, Result};
 use ::std::fmt::Debug;
@@ -183,7 +190,15 @@ impl Dir {
     /// # Errors
     /// [`Error::Io`] or [`Error::DiskFull`].
     pub fn create_all(&self) -> Result<()> {
-        self.vfs.create_dir_all(&self.root).map_err(|e| Error::io("create directory", &self.root, e))
+        let missing = |path: &&Path| self.vfs.list(path).is_err();
+        let new: Vec<&Path> =
+            self.root.ancestors().filter(|p| !p.as_os_str().is_empty()).take_while(missing).collect();
+        self.vfs.create_dir_all(&self.root).map_err(|e| Error::io("create directory", &self.root, e))?;
+        for parent in new.iter().filter_map(|path| path.parent()) {
+            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            self.vfs.sync_dir(parent).map_err(|e| Error::io("sync directory", parent, e))?;
+        }
+        Ok(())
     }
 
     /// Makes its names durable.

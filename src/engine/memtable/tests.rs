@@ -1,3 +1,5 @@
+//! The memtable against a sorted map, its readers against its writer, its limits; and its figures.
+
 use super::*;
 use crate::engine::iter::{Cursor, Merge};
 use crate::engine::key::{self, Kind};

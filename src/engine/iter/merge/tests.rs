@@ -1,3 +1,5 @@
+//! A merge walks like the sorted whole, both ways and with turns; an error of a source ends it.
+
 use super::*;
 use crate::Error;
 

@@ -1,0 +1,109 @@
+//! Siltstone.
+//!
+//! - `Os` and `Sync` are its own classes of the same names, chosen at open.
+//! - Memtable, cache, blocks and filters are set to what its peers get, not left to its one memory budget.
+//! - Compression is the same on every level. Its default (a smaller kind on the deepest level) would be another trade than
+//!   its peers make here.
+
+use super::{
+    BLOCK_BYTES, Compression, Direction, Durability, Engine, FILTER_BITS, Scan, Settings, watch_until_quiet,
+};
+use crate::data::{Key, Value};
+use anyhow::Result;
+use siltstone::{Db, Options, Slice, WriteBatch};
+use std::path::Path;
+use std::time::Duration;
+
+/// How long it has to be quiet to count as settled: longer than the second after which it counts itself as idle and merges
+/// level 0 down.
+const QUIET: Duration = Duration::from_millis(1500);
+
+/// An open database.
+pub struct Siltstone {
+    db: Db,
+}
+
+impl Engine for Siltstone {
+    const VERSION: &'static str = "0.1.0";
+
+    fn open(dir: &Path, settings: &Settings) -> Result<Siltstone> {
+        let durability = match settings.durability {
+            Durability::Os => siltstone::Durability::Os,
+            Durability::Sync => siltstone::Durability::Sync,
+        };
+        let compression = match settings.compression {
+            Compression::None => siltstone::Compression::None,
+            Compression::Lz4 => siltstone::Compression::Lz4,
+            Compression::Zstd => siltstone::Compression::Zstd(1),
+        };
+        let db = Options::default()
+            .durability(durability)
+            .memtable_bytes(settings.memtable_bytes)
+            .cache_bytes(settings.cache_bytes)
+            .block_bytes(BLOCK_BYTES as usize)
+            .filter_bits(FILTER_BITS)
+            .compression(compression)
+            .bottom_compression(compression)
+            .open(dir)?;
+        Ok(Siltstone { db })
+    }
+
+    fn put(&self, key: &Key, value: &Value) -> Result<()> {
+        Ok(self.db.put(key, value)?)
+    }
+
+    fn put_batch(&self, entries: &[(Key, Value)]) -> Result<()> {
+        let mut batch = WriteBatch::new();
+        for (key, value) in entries {
+            batch.put(key, value);
+        }
+        Ok(self.db.write(batch)?)
+    }
+
+    fn get<R>(&self, key: &Key, read: impl FnOnce(&[u8]) -> R) -> Result<Option<R>> {
+        Ok(self.db.get(key)?.map(|value| read(&value)))
+    }
+
+    fn delete(&self, key: &Key) -> Result<()> {
+        Ok(self.db.delete(key)?)
+    }
+
+    fn scan(&self, scan: Scan, visit: impl FnMut(&[u8], &[u8]) -> Result<()>) -> Result<()> {
+        match (scan.direction, scan.from) {
+            (Direction::Forward, None) => hand_over(self.db.iter(), scan.limit, visit),
+            (Direction::Forward, Some(from)) => hand_over(self.db.range(*from..), scan.limit, visit),
+            (Direction::Backward, None) => hand_over(self.db.iter().rev(), scan.limit, visit),
+            (Direction::Backward, Some(from)) => hand_over(self.db.range(..=*from).rev(), scan.limit, visit),
+        }
+    }
+
+    fn settle(&self) -> Result<Duration> {
+        self.db.flush()?;
+        let mut seen = None;
+        watch_until_quiet(QUIET, || {
+            let stats = self.db.stats();
+            if let Some(error) = stats.last_background_error {
+                anyhow::bail!("background work failed: {error}");
+            }
+            let now = Some((stats.flushes, stats.compactions, stats.levels.len()));
+            let changed = std::mem::replace(&mut seen, now) != now;
+            Ok(changed || stats.compacting)
+        })
+    }
+
+    fn close(self) -> Result<()> {
+        Ok(self.db.close()?)
+    }
+}
+
+fn hand_over(
+    entries: impl Iterator<Item = siltstone::Result<(Slice, Slice)>>,
+    limit: usize,
+    mut visit: impl FnMut(&[u8], &[u8]) -> Result<()>,
+) -> Result<()> {
+    for entry in entries.take(limit) {
+        let (key, value) = entry?;
+        visit(&key, &value)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,127 @@
+//! Writing what survives of a sorted run into new tables. Flush and compaction are the same walk with other inputs.
+//!
+//! A finished table is synced; its name is durable when `write_tables` returns. Until an edit names it, it is an orphan that the
+//! next open removes; on an error it is removed at once.
+
+use super::retain::{Retain, Verdict};
+use crate::engine::filename::FileName;
+use crate::engine::iter::Cursor;
+use crate::engine::key::{KeyspaceId, Trailer};
+use crate::engine::read::TableFiles;
+use crate::engine::sstable::{TableBuilder, TableOptions, TableSummary};
+use crate::vfs::Mode;
+use crate::{Error, Result};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// How many entries are written between two looks at the stop flag.
+const STOP_EVERY: u32 = 1024;
+
+/// Where new tables go and what they look like.
+pub struct Output<'a> {
+    /// The folder and identity of the tables.
+    pub files: &'a TableFiles,
+    /// Gives each table its number.
+    pub next_number: &'a AtomicU64,
+    /// Block size, compression, filter; the place is filled in per table.
+    pub template: TableOptions,
+    /// A table is ended when it has about this many bytes.
+    pub table_bytes: u64,
+    /// Set when the work is no longer wanted.
+    pub stop: &'a AtomicBool,
+}
+
+/// The tables written, or the error with nothing left behind.
+struct Written<'a> {
+    files: &'a TableFiles,
+    summaries: Vec<TableSummary>,
+    /// Numbers of all files made, the unfinished one included.
+    numbers: Vec<u64>,
+    kept: bool,
+}
+
+impl Drop for Written<'_> {
+    fn drop(&mut self) {
+        if !self.kept {
+            for number in &self.numbers {
+                // An orphan that cannot be removed now is removed by the next open.
+                let _ = self.files.dir().remove(&FileName::Table(*number).to_string());
+            }
+        }
+    }
+}
+
+/// Writes what `retain` keeps of `cursor` (not yet positioned). `is_bottom` tells of a key whether no older version
+/// of it can exist outside the cursor.
+///
+/// # Errors
+/// Whatever reading or writing gives; [`Error::Closed`] when the stop flag was raised. No file is left.
+pub fn write_tables(
+    cursor: &mut impl Cursor,
+    retain: &mut Retain<'_>,
+    is_bottom: &mut dyn FnMut(&[u8]) -> bool,
+    output: &Output<'_>,
+) -> Result<Vec<TableSummary>> {
+    let mut written =
+        Written { files: output.files, summaries: Vec::new(), numbers: Vec::new(), kept: false };
+    let mut builder: Option<TableBuilder> = None;
+    let mut last_key: Vec<u8> = Vec::new();
+    let mut until_look = STOP_EVERY;
+    let (mut first, mut bottom) = (true, false);
+    cursor.seek_first()?;
+    while cursor.valid() {
+        until_look -= 1;
+        if until_look == 0 {
+            until_look = STOP_EVERY;
+            if output.stop.load(Ordering::Relaxed) {
+                return Err(Error::Closed);
+            }
+        }
+        let key = cursor.key();
+        let same_key = !first && key == last_key;
+        first = false;
+        if !same_key {
+            if let Some(full) = builder.take_if(|b| is_full(b, output.table_bytes, &last_key, key)) {
+                written.summaries.push(full.finish()?);
+            }
+            last_key.clear();
+            last_key.extend_from_slice(key);
+            bottom = is_bottom(key);
+        }
+        let trailer = cursor.trailer();
+        let kept = match retain.next(same_key, trailer, bottom) {
+            Verdict::Drop => None,
+            Verdict::Keep => Some(trailer),
+            Verdict::KeepAtZero => Some(Trailer(trailer.0 & 0xff)),
+        };
+        if let Some(trailer) = kept {
+            let builder = match &mut builder {
+                Some(builder) => builder,
+                None => builder.insert(begin(output, &mut written.numbers)?),
+            };
+            builder.add(key, None, trailer, cursor.value())?;
+        }
+        cursor.next()?;
+    }
+    if let Some(last) = builder {
+        written.summaries.push(last.finish()?);
+    }
+    if !written.numbers.is_empty() {
+        output.files.dir().sync()?;
+    }
+    written.kept = true;
+    Ok(std::mem::take(&mut written.summaries))
+}
+
+/// A table ends when it is large enough, and where a keyspace ends, so that dropping a keyspace drops whole files.
+fn is_full(builder: &TableBuilder, table_bytes: u64, last_key: &[u8], key: &[u8]) -> bool {
+    let keyspace = |key| KeyspaceId::split(key).map(|(id, _)| id);
+    builder.estimated_len() >= table_bytes || (table_bytes < u64::MAX && keyspace(last_key) != keyspace(key))
+}
+
+fn begin(output: &Output<'_>, numbers: &mut Vec<u64>) -> Result<TableBuilder> {
+    let number = output.next_number.fetch_add(1, Ordering::Relaxed);
+    let file = output.files.dir().open(&FileName::Table(number).to_string(), Mode::CreateNew)?;
+    numbers.push(number);
+    let options = TableOptions { place: output.files.place(number), ..output.template.clone() };
+    TableBuilder::new(file, options)
+}

@@ -1,0 +1,155 @@
+//! What the handles share, and how it ends.
+//!
+//! Close goes in this order, and a crash at any point of it is like one before it:
+//!
+//! 1. No more calls are let in. The commit lock is taken once, so the last write under way has finished.
+//! 2. Background threads are told to stop, and awaited; a running compaction gives up within a thousand entries.
+//! 3. The buffers are flushed. Then no log segment is needed, and an edit says so.
+//! 4. The manifest is closed cleanly; log segments and spares are removed; the lock is let go.
+
+use super::background;
+use super::inner::Inner;
+use super::open::RecoveryReport;
+use crate::engine::filename::FileName;
+use crate::engine::manifest::Edit;
+use crate::engine::read::LazyTable;
+use crate::{Error, Result};
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+
+/// An open database with its threads and its lock. Dropping it closes it.
+pub struct Handle {
+    inner: Arc<Inner>,
+    report: RecoveryReport,
+    /// Gone once closed.
+    running: Mutex<Option<Running>>,
+}
+
+struct Running {
+    threads: Vec<JoinHandle<()>>,
+    _lock: Box<dyn Send + Sync>,
+}
+
+impl Handle {
+    pub fn start(inner: Inner, lock: Box<dyn Send + Sync>, report: RecoveryReport) -> Result<Handle> {
+        let inner = Arc::new(inner);
+        inner.update_pressure();
+        let threads = background::start(&inner)?;
+        let running = Mutex::new(Some(Running { threads, _lock: lock }));
+        Ok(Handle { inner, report, running })
+    }
+
+    #[inline]
+    pub fn inner(&self) -> &Arc<Inner> {
+        &self.inner
+    }
+
+    pub fn report(&self) -> &RecoveryReport {
+        &self.report
+    }
+
+    pub fn close(&self) -> Result<()> {
+        // Whoever comes second waits here until the first is through.
+        let mut running = self.running.lock();
+        let Some(Running { threads, _lock }) = running.take() else { return Ok(()) };
+        let poisoned = self.inner.poisoned().cloned();
+        self.inner.set_closed();
+        drop(self.inner.commit.lock());
+        self.inner.stop_threads(threads);
+        match poisoned {
+            // What the files hold is not certain: leave them to the next open.
+            Some(cause) => Err(Error::ReadOnly { cause }),
+            None => self.inner.shut_down(),
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::warn!(%error, "closing failed; the next open reads the log");
+        }
+    }
+}
+
+impl Inner {
+    fn stop_threads(&self, threads: Vec<JoinHandle<()>>) {
+        self.stop.store(true, Ordering::Release);
+        for signal in [&self.signals.log, &self.signals.flush, &self.signals.compact, &self.signals.room] {
+            signal.raise();
+        }
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a background thread has panicked");
+            }
+        }
+    }
+
+    fn shut_down(&self) -> Result<()> {
+        if !self.commit.lock().active.memtable().is_empty() {
+            let mut committer = self.commit.lock();
+            self.seal(&mut committer)?;
+        }
+        while self.flush_sealed()? {}
+        self.remove_obsolete()?;
+        let (segment, base) = {
+            let committer = self.commit.lock();
+            (committer.log.number(), committer.log.position())
+        };
+        let mut manifest = self.manifest.lock();
+        let edit = Edit { min_log: Some(segment + 1), log_base: Some(base), ..Edit::default() };
+        let mut make = |summary: &_| LazyTable::new(Arc::clone(&self.files), summary);
+        manifest.commit(&edit, &mut make)?;
+        manifest.close(self.visible.0.load(Ordering::Acquire))?;
+        for name in self.dir.list()? {
+            if matches!(FileName::parse(&name), Some(FileName::Log(_) | FileName::Spare(_))) {
+                self.dir.remove(&name)?;
+            }
+        }
+        self.dir.sync()
+    }
+
+    /// Seals the active buffer and waits until everything that was in buffers is in tables.
+    pub fn flush_all(&self) -> Result<()> {
+        self.check_writable()?;
+        {
+            let mut committer = self.commit.lock();
+            if !committer.active.memtable().is_empty() {
+                self.seal(&mut committer)?;
+            }
+        }
+        let goal = self.visible.0.load(Ordering::Acquire);
+        loop {
+            let seen = self.signals.room.count();
+            self.check_writable()?;
+            let waits =
+                self.buffers.lock().sealed.iter().any(|(m, _)| m.min_seq().is_some_and(|seq| seq <= goal));
+            if !waits {
+                return Ok(());
+            }
+            if self.options.background == crate::engine::options::Background::Stepped {
+                self.flush_sealed()?;
+                continue;
+            }
+            if let Some(error) = self.last_background_error.lock().take() {
+                return Err(error);
+            }
+            self.signals.room.wait(seen, None);
+        }
+    }
+
+    /// Compacts a range of engine keys to the bottom, on the calling thread.
+    pub fn compact_range(&self, lower: &[u8], upper: Option<&[u8]>) -> Result<()> {
+        self.flush_all()?;
+        loop {
+            let _one_at_a_time = self.compacting.lock();
+            self.check_writable()?;
+            if !self.compact_range_once(lower, upper)? {
+                drop(_one_at_a_time);
+                return self.remove_obsolete();
+            }
+        }
+    }
+}

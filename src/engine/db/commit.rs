@@ -1,0 +1,227 @@
+//! The way of a write: log, buffer, visible; then, if asked for, durable.
+//!
+//! All of it happens in one short critical section, in the order of the sequence numbers: the record goes into the log with
+//! one `write`, its entries into the active buffer, and the new visible number is stored before the lock is let go.
+//! Measured on two cores, one mutex around that outruns two writers in a lock-free list by a factor of four, and visibility in
+//! order needs no further thought. The sync, a hundred times dearer, happens outside (`group_sync`).
+//!
+//! (W2) holds because the log is written under the lock; (D1) and (D2) because visible is stored and buffers are sealed
+//! under it.
+
+use super::inner::{Committer, Inner, LogStart};
+use crate::engine::batch;
+use crate::engine::key::{MAX_SEQ, Trailer, hash};
+use crate::engine::memtable::{self, Memtable};
+use crate::engine::options::Background;
+use crate::engine::read::SuperVersion;
+use crate::error::StallReason;
+use crate::{Error, Result};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// How many full buffers may wait for their flush before writers do.
+pub const MAX_SEALED: usize = 2;
+/// How often a waiting writer looks again, should it miss a wake-up.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+impl Inner {
+    /// Writes a batch and makes it visible; returns the log position that must be synced to make it durable.
+    pub fn write(&self, payload: &[u8], count: u32) -> Result<u64> {
+        if count == 0 {
+            self.check_writable()?;
+            return Ok(0);
+        }
+        self.rest_if_throttled(payload.len())?;
+        let mut committer = self.lock_with_room()?;
+        self.apply(&mut committer, payload, count)
+    }
+
+    /// As [`Inner::write`], but never waits: who writes so has asked [`Inner::poll_room`], and the active buffer takes what was
+    /// let in even when it is full.
+    pub fn write_now(&self, payload: &[u8], count: u32) -> Result<u64> {
+        let mut committer = self.commit.lock();
+        self.check_writable()?;
+        if count == 0 {
+            return Ok(0);
+        }
+        self.make_room(&mut committer)?;
+        self.apply(&mut committer, payload, count)
+    }
+
+    /// Ready when a write of `bytes` can go ahead.
+    pub fn poll_room(&self, bytes: usize, context: &Context<'_>) -> Poll<Result<()>> {
+        self.check_writable()?;
+        if self.room(bytes)? {
+            return Poll::Ready(Ok(()));
+        }
+        self.signals.room.register(context.waker());
+        // The log thread has those who wait look again every now and then.
+        self.signals.log.raise();
+        // What one waits for may have happened just before registering.
+        if self.room(0)? { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+
+    /// Whether a write of `bytes` can go ahead; an error when there has been no room for longer than the deadline.
+    fn room(&self, bytes: usize) -> Result<bool> {
+        let reason = match self.throttle.stopped() {
+            Some(reason) => reason,
+            None if self.is_full() => StallReason::WriteBuffersFull,
+            None => {
+                *self.full_since.lock() = None;
+                return Ok(self.throttle.delay(bytes, self.buffer_fill_if_pressed()).is_none());
+            }
+        };
+        let now = self.options.clock.monotonic();
+        let waited = now.saturating_sub(*self.full_since.lock().get_or_insert(now));
+        if waited >= self.options.stall_deadline { Err(Error::Stalled { reason, waited }) } else { Ok(false) }
+    }
+
+    fn apply(&self, committer: &mut Committer, payload: &[u8], count: u32) -> Result<u64> {
+        let first = committer.next_seq;
+        let last = first + u64::from(count) - 1;
+        if last > MAX_SEQ {
+            return Err(Error::invalid(
+                "the database has used up its sequence numbers: dump it and load it anew",
+            ));
+        }
+        if !committer.log.has_room(payload.len()) {
+            self.next_segment(committer)?;
+        }
+        // Even if the append fails the numbers are gone: a piece of the record may be in the file (wal W1).
+        committer.next_seq = last + 1;
+        let appended = committer.log.append(first, count, payload, self.group_sync.synced());
+        let position = appended.inspect_err(|e| {
+            if !e.is_transient() {
+                self.poison(e);
+            }
+        })?;
+        let mut seq = first;
+        for entry in batch::entries(payload) {
+            let entry = entry.map_err(|(at, why)| Error::invalid(format!("batch, at byte {at}: {why}")))?;
+            let trailer = Trailer::new(seq, entry.kind);
+            committer.active.insert(entry.key, hash(entry.key), trailer, entry.value);
+            seq += 1;
+        }
+        debug_assert_eq!(seq, last + 1, "the count of a batch is the number of its entries");
+        self.visible.0.store(last, Ordering::Release);
+        Ok(position)
+    }
+
+    /// Goes on in the spare segment, if one is ready; if not, the present one grows.
+    fn next_segment(&self, committer: &mut Committer) -> Result<()> {
+        self.signals.log.raise();
+        let Some(spare) = committer.spare.take() else { return Ok(()) };
+        let (next_seq, synced) = (committer.next_seq, self.group_sync.synced());
+        committer.log.rotate(spare, next_seq, synced)
+    }
+
+    /// Takes the commit lock when the active buffer has room, waiting for that if need be.
+    fn lock_with_room(&self) -> Result<parking_lot::MutexGuard<'_, Committer>> {
+        let mut waited: Option<Duration> = None;
+        loop {
+            let seen = self.signals.room.count();
+            let mut committer = self.commit.lock();
+            self.check_writable()?;
+            let Some(reason) = self.make_room(&mut committer)? else { return Ok(committer) };
+            drop(committer);
+            let since = *waited.get_or_insert_with(|| self.options.clock.monotonic());
+            self.wait_for_room(reason, seen, since)?;
+        }
+    }
+
+    /// One wait of a writer; an error when it has waited too long.
+    fn wait_for_room(&self, reason: StallReason, seen: u64, since: Duration) -> Result<()> {
+        if self.options.background == Background::Stepped {
+            return match self.step()? {
+                true => Ok(()),
+                false => Err(Error::Stalled { reason, waited: Duration::ZERO }),
+            };
+        }
+        let waited = self.options.clock.monotonic().saturating_sub(since);
+        if waited >= self.options.stall_deadline {
+            return Err(Error::Stalled { reason, waited });
+        }
+        self.signals.room.wait(seen, Some(LOOK_AGAIN));
+        let now = self.options.clock.monotonic().saturating_sub(since);
+        self.counters.stalled(reason, now.saturating_sub(waited));
+        Ok(())
+    }
+
+    /// Seals the active buffer when it is full and may be; the reason why not otherwise.
+    fn make_room(&self, committer: &mut Committer) -> Result<Option<StallReason>> {
+        let active = committer.active.memtable();
+        if !self.is_full_buffer(active) {
+            return Ok(None);
+        }
+        if let Some(reason) = self.throttle.stopped() {
+            return Ok(Some(reason));
+        }
+        if self.buffers.lock().sealed.len() >= MAX_SEALED {
+            return Ok(Some(StallReason::WriteBuffersFull));
+        }
+        self.seal(committer)?;
+        Ok(None)
+    }
+
+    fn is_full_buffer(&self, active: &Memtable) -> bool {
+        active.bytes() >= self.options.memtable_bytes
+            || active.entries() >= self.options.memtable_entries as u64
+    }
+
+    fn is_full(&self) -> bool {
+        let view = self.super_version.load();
+        view.sealed.len() >= MAX_SEALED && self.is_full_buffer(&view.active)
+    }
+
+    /// How full the active buffer is, once no further one can be sealed; 0 before.
+    fn buffer_fill(&self) -> f64 {
+        let view = self.super_version.load();
+        if view.sealed.len() < MAX_SEALED {
+            return 0.0;
+        }
+        view.active.bytes() as f64 / self.options.memtable_bytes as f64
+    }
+
+    /// Makes the active buffer wait for its flush, and begins a new one.
+    pub fn seal(&self, committer: &mut Committer) -> Result<()> {
+        if committer.spare.is_some() {
+            self.next_segment(committer)?;
+        }
+        let (writer, active) = Memtable::new(self.memtable_config());
+        let full = std::mem::replace(&mut committer.active, writer);
+        let start = LogStart { segment: committer.log.number(), base: committer.log.base() };
+        let mut buffers = self.buffers.lock();
+        let begun = std::mem::replace(&mut buffers.active, start);
+        buffers.sealed.push_back((Arc::clone(full.memtable()), begun));
+        let old = self.super_version.load();
+        let sealed = buffers.sealed.iter().rev().map(|(memtable, _)| Arc::clone(memtable)).collect();
+        let version = Arc::clone(&old.version);
+        self.super_version.store(Arc::new(SuperVersion { active, sealed, version }));
+        drop(buffers);
+        self.signals.flush.raise();
+        Ok(())
+    }
+
+    /// How a buffer of this database is made.
+    pub fn memtable_config(&self) -> memtable::Config {
+        memtable::Config { expected_keys: self.options.expected_keys() }
+    }
+
+    fn rest_if_throttled(&self, bytes: usize) -> Result<()> {
+        if let Some(nap) = self.throttle.delay(bytes, self.buffer_fill_if_pressed()) {
+            self.check_writable()?;
+            self.counters.slowed(nap);
+            if self.options.background == Background::Threads {
+                self.options.clock.sleep(nap);
+            }
+        }
+        Ok(())
+    }
+
+    /// The buffer's fill squeezed to its last quarter, where slowing down begins.
+    fn buffer_fill_if_pressed(&self) -> f64 {
+        ((self.buffer_fill() - 0.75) * 4.0).clamp(0.0, 1.0)
+    }
+}

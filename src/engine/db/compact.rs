@@ -1,0 +1,199 @@
+//! Carrying out what the picker decided.
+//!
+//! One compaction runs at a time, beside the flush. So the inputs of a running compaction cannot vanish under it, and what a
+//! flush adds meanwhile lies above them.
+//!
+//! (C4) A key is at the bottom of a compaction when no table outside its inputs, at the output level or deeper, or in the
+//!      same level beside them, can hold it. Flushes add only newer versions, so this stays true while it runs.
+
+use super::inner::Inner;
+use crate::Result;
+use crate::engine::compaction::output::{Output, write_tables};
+use crate::engine::compaction::picker::{self, Choice, Urgency};
+use crate::engine::compaction::retain::Retain;
+use crate::engine::compaction::shape::{Config, Shape};
+use crate::engine::filename::FileName;
+use crate::engine::iter::Merge;
+use crate::engine::manifest::Edit;
+use crate::engine::options::{Compression, Options};
+use crate::engine::read::{LevelCursor, Source, TableRef, Version};
+use crate::engine::sstable::TableOptions;
+use std::ops::Bound;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// What the picker needs to know of the options.
+fn config(options: &Options) -> Config {
+    Config {
+        level0_trigger: 4,
+        table_bytes: options.table_bytes,
+        level_ratio: u64::from(options.level_ratio),
+        base_bytes: 4 * options.table_bytes,
+    }
+}
+
+/// How many bytes compaction owes.
+pub fn debt(version: &Version, options: &Options) -> u64 {
+    Shape::of(version, u64::MAX).debt(&config(options))
+}
+
+impl Inner {
+    /// Does one compaction; false when none is worth it.
+    pub fn compact_once(&self, urgency: Urgency) -> Result<bool> {
+        let version = Arc::clone(&self.super_version.load().version);
+        let shape = Shape::of(&version, self.oldest_boundary());
+        let choice = {
+            let mut cursors = self.picker_cursors.lock();
+            let choice = picker::pick(&shape, &config(&self.options), &cursors, urgency);
+            choice.inspect(|choice| cursors.advance(&shape, choice))
+        };
+        match choice {
+            None => Ok(false),
+            Some(choice) => self.carry_out(&version, choice).map(|()| true),
+        }
+    }
+
+    /// Does one step of compacting `lower..upper` down to the bottom; false when it is there.
+    pub fn compact_range_once(&self, lower: &[u8], upper: Option<&[u8]>) -> Result<bool> {
+        let version = Arc::clone(&self.super_version.load().version);
+        let shape = Shape::of(&version, self.oldest_boundary());
+        let range = (Bound::Included(lower), upper.map_or(Bound::Unbounded, Bound::Excluded));
+        match picker::pick_range(&shape, &config(&self.options), range) {
+            None => Ok(false),
+            Some(choice) => self.carry_out(&version, choice).map(|()| true),
+        }
+    }
+
+    /// The lowest sequence number whose view must be kept.
+    fn oldest_boundary(&self) -> u64 {
+        self.snapshots.boundaries(&self.visible.0).first().copied().unwrap_or(0)
+    }
+
+    fn carry_out(&self, version: &Arc<Version>, choice: Choice) -> Result<()> {
+        let edit = match choice {
+            Choice::Move { from, to, tables, .. } => {
+                let mut edit = Edit::default();
+                for table in numbered(version, from, &tables) {
+                    edit.removed.push((from as u8, table.summary.number));
+                    edit.added.push((to as u8, table.summary.clone()));
+                }
+                edit
+            }
+            Choice::Merge { level, inputs, output_level, output_inputs, .. } => {
+                let upper = numbered(version, level, &inputs);
+                let lower = numbered(version, output_level, &output_inputs);
+                self.merge(version, (level, upper), (output_level, lower))?
+            }
+        };
+        self.install(&edit, 0)?;
+        self.signals.room.raise();
+        Ok(())
+    }
+
+    fn merge(
+        &self,
+        version: &Arc<Version>,
+        (level, upper): (usize, Vec<Arc<TableRef>>),
+        (output_level, lower): (usize, Vec<Arc<TableRef>>),
+    ) -> Result<Edit> {
+        let started = self.options.clock.monotonic();
+        let read: u64 = upper.iter().chain(&lower).map(|t| t.summary.len).sum();
+        let removed = removals(level, &upper).chain(removals(output_level, &lower)).collect::<Vec<_>>();
+        let mut cursor = Merge::new(sources(level, &upper).chain(sources(output_level, &lower)).collect());
+        let boundaries = self.snapshots.boundaries(&self.visible.0);
+        let mut retain = Retain::new(&boundaries);
+        let mut outside = Outside::new(version, level, output_level, &removed);
+        let output = Output {
+            files: &self.files,
+            next_number: &self.next_table,
+            template: self.table_options(self.compression_at(version, output_level)),
+            table_bytes: self.options.table_bytes,
+            stop: &self.stop,
+        };
+        let added = write_tables(&mut cursor, &mut retain, &mut |key| !outside.may_hold(key), &output)?;
+        let written: u64 = added.iter().map(|s| s.len).sum();
+        let took = self.options.clock.monotonic().saturating_sub(started);
+        self.counters.compacted(read, written, took);
+        tracing::debug!(level, output_level, read, written, ?took, "compacted");
+        Ok(Edit {
+            added: added.into_iter().map(|s| (output_level as u8, s)).collect(),
+            removed,
+            next_table: Some(self.next_table.load(Ordering::Relaxed)),
+            ..Edit::default()
+        })
+    }
+
+    /// The deepest level that holds data gets the compression that saves most, the others the fast one.
+    fn compression_at(&self, version: &Version, level: usize) -> Compression {
+        let deepest = version.levels().iter().rposition(|l| !l.is_empty()).unwrap_or(0).max(1);
+        if level >= deepest { self.options.bottom_compression } else { self.options.upper_compression }
+    }
+
+    /// How tables of this database are made.
+    pub fn table_options(&self, compression: Compression) -> TableOptions {
+        TableOptions {
+            place: self.files.place(0),
+            block_bytes: self.options.block_bytes,
+            compression,
+            filter_bits: self.options.filter_bits,
+        }
+    }
+
+    /// Removes the files of tables that nobody needs any more.
+    pub fn remove_obsolete(&self) -> Result<()> {
+        for number in self.files.take_removable() {
+            self.dir.remove(&FileName::Table(number).to_string())?;
+        }
+        Ok(())
+    }
+}
+
+fn numbered(version: &Version, level: usize, numbers: &[u64]) -> Vec<Arc<TableRef>> {
+    let tables = version.levels().get(level).map_or(&[][..], |l| l.tables());
+    tables.iter().filter(|t| numbers.contains(&t.summary.number)).cloned().collect()
+}
+
+fn removals(level: usize, tables: &[Arc<TableRef>]) -> impl Iterator<Item = (u8, u64)> {
+    tables.iter().map(move |t| (level as u8, t.summary.number))
+}
+
+/// Tables of level 0 overlap, so each is a run of its own; deeper ones follow one another.
+fn sources(level: usize, tables: &[Arc<TableRef>]) -> impl Iterator<Item = Source> {
+    let per_run = if level == 0 { 1 } else { tables.len().max(1) };
+    tables.chunks(per_run).map(|run| Source::Level(LevelCursor::new(run.to_vec())))
+}
+
+/// The tables beside and below a compaction, asked with keys that only grow.
+struct Outside {
+    /// Per level, the tables not among the inputs, sorted; level 0's are asked one by one.
+    runs: Vec<Vec<Arc<TableRef>>>,
+    /// Where in each run the last key fell.
+    at: Vec<usize>,
+}
+
+impl Outside {
+    fn new(version: &Version, level: usize, output_level: usize, inputs: &[(u8, u64)]) -> Outside {
+        let mut runs: Vec<Vec<_>> = Vec::new();
+        for (number, tables) in version.levels().iter().enumerate() {
+            let is_input = |t: &Arc<TableRef>| inputs.contains(&(number as u8, t.summary.number));
+            let outside = tables.tables().iter().filter(|t| !is_input(t)).cloned();
+            match number {
+                // An older version may lie in the same level only in level 0, in a table that was left out.
+                0 if level == 0 => runs.extend(outside.map(|t| vec![t])),
+                n if n > level || n >= output_level => runs.push(outside.collect()),
+                _ => {}
+            }
+        }
+        let at = vec![0; runs.len()];
+        Outside { runs, at }
+    }
+
+    fn may_hold(&mut self, key: &[u8]) -> bool {
+        self.runs.iter().zip(&mut self.at).any(|(run, at)| {
+            while run.get(*at).is_some_and(|t| &*t.summary.largest < key) {
+                *at += 1;
+            }
+            run.get(*at).is_some_and(|t| &*t.summary.smallest <= key)
+        })
+    }
+}

@@ -1,0 +1,92 @@
+//! Full buffers become one table of level 0.
+//!
+//! (F1) Buffers are flushed oldest first, all that wait at once, into one table: each further file in level 0 costs every
+//!      read a look.
+//! (F2) The snapshot boundaries are read after the buffers are fixed (`snapshot_list` S1).
+//! (F3) A log segment is let go only after the edit that makes it needless is durable.
+
+use super::inner::{Inner, LogStart};
+use crate::Result;
+use crate::engine::compaction::output::{Output, write_tables};
+use crate::engine::compaction::retain::Retain;
+use crate::engine::filename::FileName;
+use crate::engine::iter::Merge;
+use crate::engine::manifest::Edit;
+use crate::engine::memtable::Memtable;
+use crate::engine::wal::segment;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// How many used segments are kept to be written again.
+const KEEP_USED: usize = 2;
+
+impl Inner {
+    /// Flushes the buffers that wait; false when none did.
+    pub fn flush_sealed(&self) -> Result<bool> {
+        let (waiting, log) = self.waiting();
+        if waiting.is_empty() {
+            return Ok(false);
+        }
+        let started = self.options.clock.monotonic();
+        let summaries = self.write_level0(&waiting)?;
+        let last_seq = waiting.iter().filter_map(|m| m.max_seq()).max();
+        let bytes: u64 = summaries.iter().map(|s| s.len).sum();
+        let edit = Edit {
+            added: summaries.into_iter().map(|s| (0, s)).collect(),
+            min_log: Some(log.segment),
+            log_base: Some(log.base),
+            newest_log: Some(self.group_sync.segment()),
+            last_seq,
+            next_table: Some(self.next_table.load(Ordering::Relaxed)),
+            ..Edit::default()
+        };
+        self.install(&edit, waiting.len())?;
+        let took = self.options.clock.monotonic().saturating_sub(started);
+        self.counters.flushed(bytes, took);
+        tracing::debug!(buffers = waiting.len(), bytes, ?took, "flushed");
+        self.release_logs(log.segment)?;
+        self.signals.room.raise();
+        self.signals.compact.raise();
+        Ok(true)
+    }
+
+    /// The buffers that wait for their flush, and where the log of what is not among them begins.
+    fn waiting(&self) -> (Vec<Arc<Memtable>>, LogStart) {
+        let buffers = self.buffers.lock();
+        (buffers.sealed.iter().map(|(memtable, _)| Arc::clone(memtable)).collect(), buffers.active)
+    }
+
+    fn write_level0(&self, waiting: &[Arc<Memtable>]) -> Result<Vec<crate::engine::sstable::TableSummary>> {
+        let mut cursor = Merge::new(waiting.iter().flat_map(|m| m.cursors()).collect());
+        let boundaries = self.snapshots.boundaries(&self.visible.0);
+        let mut retain = Retain::new(&boundaries);
+        let output = Output {
+            files: &self.files,
+            next_number: &self.next_table,
+            template: self.table_options(self.options.upper_compression),
+            table_bytes: u64::MAX,
+            // A flush is not given up at close: close waits for it.
+            stop: &std::sync::atomic::AtomicBool::new(false),
+        };
+        write_tables(&mut cursor, &mut retain, &mut |_| false, &output)
+    }
+
+    /// Lets go of the log segments before `first`: some are kept to be written again, the rest removed.
+    fn release_logs(&self, first: u64) -> Result<()> {
+        for name in self.dir.list()? {
+            if let Some(FileName::Log(number)) = FileName::parse(&name)
+                && number < first
+            {
+                let mut used = self.used_segments.lock();
+                let whole = self.dir.len(&name)? == Some(self.segment_capacity());
+                if whole && used.len() < KEEP_USED {
+                    segment::set_aside(&self.dir, number)?;
+                    used.push(number);
+                } else {
+                    self.dir.remove(&name)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,266 @@
+//! What all handles and threads of one open database share.
+//!
+//! # Locks, in the order they may be taken
+//!
+//! 0. `compacting`: held by whoever carries out a compaction.
+//! 1. `commit`: the end of the log and the active buffer. Held for one batch. No sync under it.
+//! 2. `manifest`: appending edits, with its sync. Only background work and open/close take it.
+//! 3. `buffers`: which buffers wait for their flush, and publishing a super version. A few stores long.
+//! 4. The small ones that take no other: the snapshot list, the group sync's state, the signals, the list of used segments.
+//!
+//! Readers take none of them: they load `super_version`, then `visible` (`read` R1).
+//!
+//! (D1) `visible` is the sequence number of the last batch applied whole; it is stored under `commit`.
+//! (D2) A buffer is sealed under `commit`, so a sealed buffer holds only visible entries and never changes.
+//! (D3) Every change of the tables is durable in the manifest before it is published.
+
+use super::group_sync::GroupSync;
+use super::signal::Signal;
+use super::snapshot_list::SnapshotList;
+use super::stats::Counters;
+use super::throttle::Throttle;
+use crate::engine::cache::Cache;
+use crate::engine::checksum::Place;
+use crate::engine::header::FileKind;
+use crate::engine::manifest::{Edit, Manifest};
+use crate::engine::memtable::{self, Memtable};
+use crate::engine::options::Options;
+use crate::engine::read::{LazyTable, SuperVersion, TableFiles};
+use crate::engine::sstable::Block;
+use crate::engine::wal::segment::Segment;
+use crate::engine::wal::writer::Writer;
+use crate::vfs::Dir;
+use crate::{Error, Result};
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// An open database.
+pub struct Inner {
+    // Constant after open.
+    pub options: Options,
+    pub dir: Dir,
+    pub database: u64,
+    pub files: Arc<TableFiles>,
+    pub cache: Arc<Cache<Block>>,
+
+    // Self-synchronised.
+    pub super_version: ArcSwap<SuperVersion>,
+    pub visible: Padded<AtomicU64>,
+    pub next_table: AtomicU64,
+    pub next_log: AtomicU64,
+    pub snapshots: SnapshotList,
+    pub group_sync: GroupSync,
+    pub throttle: Throttle,
+    pub counters: Counters,
+    pub signals: Signals,
+    /// Raised at close: background work ends at its next look.
+    pub stop: AtomicBool,
+    state: AtomicU8,
+    read_only: OnceLock<Arc<Error>>,
+
+    // Guarded by locks.
+    pub commit: Mutex<Committer>,
+    pub manifest: Mutex<Manifest<LazyTable>>,
+    pub buffers: Mutex<Buffers>,
+    pub used_segments: Mutex<Vec<u64>>,
+    pub last_background_error: Mutex<Option<Error>>,
+    /// Since when there has been no room for writes, on the monotonic clock.
+    pub full_since: Mutex<Option<Duration>>,
+    /// Held by whoever compacts. Comes before all other locks.
+    pub compacting: Mutex<()>,
+    pub picker_cursors: Mutex<crate::engine::compaction::picker::Cursors>,
+}
+
+/// Keeps a hot word on cache lines of its own.
+#[repr(align(128))]
+#[derive(Debug, Default)]
+pub struct Padded<T>(pub T);
+
+/// Who waits for what.
+#[derive(Debug, Default)]
+pub struct Signals {
+    /// The log thread: a segment is to be prepared, or somebody waits for a sync without leading it.
+    pub log: Signal,
+    /// The flush thread: a buffer was sealed.
+    pub flush: Signal,
+    /// The compaction thread: the tables changed, or a file can be removed.
+    pub compact: Signal,
+    /// Writers and closers: a flush or a compaction ended.
+    pub room: Signal,
+}
+
+/// The end of the log and the buffer that is written to.
+pub struct Committer {
+    pub log: Writer,
+    pub active: memtable::Writer,
+    pub next_seq: u64,
+    /// A segment that is ready for when this one is full.
+    pub spare: Option<Segment>,
+}
+
+/// A place in the log where a buffer's entries begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogStart {
+    pub segment: u64,
+    pub base: u64,
+}
+
+/// The buffers and where in the log each begins.
+pub struct Buffers {
+    /// Oldest first.
+    pub sealed: VecDeque<(Arc<Memtable>, LogStart)>,
+    pub active: LogStart,
+}
+
+const OPEN: u8 = 0;
+const READ_ONLY: u8 = 1;
+const CLOSED: u8 = 2;
+
+/// The parts that open makes, from which the rest follows.
+pub struct Parts {
+    pub options: Options,
+    pub dir: Dir,
+    pub database: u64,
+    pub files: Arc<TableFiles>,
+    pub manifest: Manifest<LazyTable>,
+    pub super_version: SuperVersion,
+    pub committer: Committer,
+    pub buffers: Buffers,
+    pub next_table: u64,
+    pub next_log: u64,
+    pub group_sync: GroupSync,
+}
+
+impl Inner {
+    /// Joins the parts.
+    pub fn new(parts: Parts) -> Inner {
+        let visible = parts.committer.next_seq - 1;
+        Inner {
+            cache: Arc::clone(parts.files.cache()),
+            options: parts.options,
+            dir: parts.dir,
+            database: parts.database,
+            files: parts.files,
+            super_version: ArcSwap::from_pointee(parts.super_version),
+            visible: Padded(visible.into()),
+            next_table: parts.next_table.into(),
+            next_log: parts.next_log.into(),
+            snapshots: SnapshotList::default(),
+            group_sync: parts.group_sync,
+            throttle: Throttle::default(),
+            counters: Counters::default(),
+            signals: Signals::default(),
+            stop: AtomicBool::new(false),
+            state: AtomicU8::new(OPEN),
+            read_only: OnceLock::new(),
+            commit: Mutex::new(parts.committer),
+            manifest: Mutex::new(parts.manifest),
+            buffers: Mutex::new(parts.buffers),
+            used_segments: Mutex::default(),
+            last_background_error: Mutex::default(),
+            full_since: Mutex::default(),
+            compacting: Mutex::default(),
+            picker_cursors: Mutex::default(),
+        }
+    }
+
+    /// An error unless the database is open.
+    #[inline]
+    pub fn check_readable(&self) -> Result<()> {
+        if self.state.load(Ordering::Acquire) == CLOSED { Err(Error::Closed) } else { Ok(()) }
+    }
+
+    /// An error unless writes are taken.
+    #[inline]
+    pub fn check_writable(&self) -> Result<()> {
+        if self.state.load(Ordering::Acquire) == OPEN { Ok(()) } else { self.why_not_writable() }
+    }
+
+    #[cold]
+    fn why_not_writable(&self) -> Result<()> {
+        match self.read_only.get() {
+            Some(cause) if self.state.load(Ordering::Acquire) == READ_ONLY => {
+                Err(Error::ReadOnly { cause: Arc::clone(cause) })
+            }
+            _ => Err(Error::Closed),
+        }
+    }
+
+    /// Takes no more writes, for good: what the files hold is no longer certain (P7 in `docs/promises.md`).
+    pub fn poison(&self, cause: &Error) {
+        let cause = match cause {
+            Error::ReadOnly { cause } => Arc::clone(cause),
+            other => Arc::new(other.clone()),
+        };
+        let cause = self.read_only.get_or_init(|| cause);
+        if self.state.compare_exchange(OPEN, READ_ONLY, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+            tracing::error!(%cause, "the database is read-only from now on");
+        }
+        self.group_sync.fail(Arc::clone(cause));
+        self.signals.room.raise();
+    }
+
+    /// The error that made the database read-only.
+    pub fn poisoned(&self) -> Option<&Arc<Error>> {
+        self.read_only.get()
+    }
+
+    /// Refuses all further calls. False when it was closed already.
+    pub fn set_closed(&self) -> bool {
+        self.state.swap(CLOSED, Ordering::AcqRel) != CLOSED
+    }
+
+    /// The place of log segment `number`.
+    pub fn log_place(&self, number: u64) -> Place {
+        Place { database: self.database, kind: FileKind::Log, number }
+    }
+
+    /// Makes the log durable up to `position`.
+    pub fn sync_to(&self, position: u64) -> Result<()> {
+        let target = || self.commit.lock().log.sync_target(self.group_sync.synced());
+        self.group_sync.wait(position, &target).inspect_err(|e| self.poison(e))
+    }
+
+    /// Makes `edit` durable, then publishes the tables it leads to; `flushed` buffers, the oldest ones, leave the list.
+    pub fn install(&self, edit: &Edit, flushed: usize) -> Result<()> {
+        let mut manifest = self.manifest.lock();
+        let before = Arc::clone(manifest.version());
+        let mut make = |summary: &_| LazyTable::new(Arc::clone(&self.files), summary);
+        let version = manifest.commit(edit, &mut make).inspect_err(|e| {
+            if !e.is_transient() {
+                self.poison(e);
+            }
+        })?;
+        for (_, table) in before.tables().filter(|(_, t)| is_out_of_force(edit, t.summary.number)) {
+            table.handle.retire();
+        }
+        drop(before);
+        let mut buffers = self.buffers.lock();
+        buffers.sealed.drain(..flushed);
+        let old = self.super_version.load();
+        self.super_version.store(Arc::new(SuperVersion {
+            active: Arc::clone(&old.active),
+            sealed: buffers.sealed.iter().rev().map(|(memtable, _)| Arc::clone(memtable)).collect(),
+            version,
+        }));
+        drop(buffers);
+        self.update_pressure();
+        Ok(())
+    }
+
+    /// Tells the throttle how full things are.
+    pub fn update_pressure(&self) {
+        let view = self.super_version.load();
+        let [level0, ..] = view.version.levels();
+        self.throttle.update(level0.tables().len(), super::compact::debt(&view.version, &self.options));
+    }
+}
+
+/// Whether an edit takes a table away for good, and does not merely move it to another level.
+fn is_out_of_force(edit: &Edit, number: u64) -> bool {
+    edit.removed.iter().any(|(_, n)| *n == number) && !edit.added.iter().any(|(_, s)| s.number == number)
+}

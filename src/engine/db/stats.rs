@@ -1,0 +1,256 @@
+//! Numbers that answer "how full, how busy, why slow".
+
+use super::inner::Inner;
+use crate::error::StallReason;
+use parking_lot::Mutex;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// What happened since the database was opened. None of these is touched by a put or a get.
+#[derive(Debug, Default)]
+pub struct Counters {
+    flushes: AtomicU64,
+    flushed_bytes: AtomicU64,
+    flush_nanos: AtomicU64,
+    compactions: AtomicU64,
+    compaction_read: AtomicU64,
+    compaction_written: AtomicU64,
+    compaction_nanos: AtomicU64,
+    slowed_nanos: AtomicU64,
+    stalls: Mutex<BTreeMap<&'static str, Duration>>,
+    longest_stall: Mutex<Duration>,
+}
+
+impl Counters {
+    pub fn flushed(&self, bytes: u64, took: Duration) {
+        self.flushes.fetch_add(1, Ordering::Relaxed);
+        self.flushed_bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.flush_nanos.fetch_add(took.as_nanos() as u64, Ordering::Relaxed);
+    }
+
+    pub fn compacted(&self, read: u64, written: u64, took: Duration) {
+        self.compactions.fetch_add(1, Ordering::Relaxed);
+        self.compaction_read.fetch_add(read, Ordering::Relaxed);
+        self.compaction_written.fetch_add(written, Ordering::Relaxed);
+        self.compaction_nanos.fetch_add(took.as_nanos() as u64, Ordering::Relaxed);
+    }
+
+    pub fn slowed(&self, nap: Duration) {
+        self.slowed_nanos.fetch_add(nap.as_nanos() as u64, Ordering::Relaxed);
+    }
+
+    pub fn stalled(&self, reason: StallReason, time: Duration) {
+        let name = match reason {
+            StallReason::WriteBuffersFull => "write_buffers_full",
+            StallReason::Level0Full => "level0_full",
+            StallReason::CompactionDebt => "compaction_debt",
+            StallReason::LogSegment => "log_segment",
+        };
+        *self.stalls.lock().entry(name).or_default() += time;
+        let mut longest = self.longest_stall.lock();
+        *longest = time.max(*longest);
+    }
+}
+
+/// One level of the tree.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct LevelStats {
+    /// Its number; 0 holds what was flushed last.
+    pub level: usize,
+    /// How many tables it has.
+    pub tables: usize,
+    /// Their bytes on disk.
+    pub bytes: u64,
+    /// Their entries: values, deletions and superseded versions.
+    pub entries: u64,
+    /// How many of them are deletions.
+    pub deletions: u64,
+}
+
+/// The state of a database, for people and for monitoring. Serialises to JSON; prints as text.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct Stats {
+    /// The levels that hold tables.
+    pub levels: Vec<LevelStats>,
+    /// Bytes of all tables on disk.
+    pub table_bytes: u64,
+    /// Bytes of keys and values in them, uncompressed.
+    pub raw_bytes: u64,
+    /// Entries in tables and write buffers, superseded versions and deletions included.
+    pub entries: u64,
+    /// The sequence number of the last write.
+    pub last_sequence: u64,
+    /// Write buffers, the active one included.
+    pub buffers: usize,
+    /// Bytes they hold in memory.
+    pub buffer_bytes: usize,
+    /// Bytes of blocks in the cache.
+    pub cache_bytes: usize,
+    /// The cache's budget.
+    pub cache_budget: usize,
+    /// Bytes of index and filter that open tables hold in memory.
+    pub table_memory_bytes: usize,
+    /// Flushes since open, bytes they wrote, seconds they took.
+    pub flushes: u64,
+    /// Bytes written by flushes.
+    pub flushed_bytes: u64,
+    /// Seconds spent flushing.
+    pub flush_seconds: f64,
+    /// Compactions since open, trivial moves not counted.
+    pub compactions: u64,
+    /// Bytes read by them.
+    pub compaction_read_bytes: u64,
+    /// Bytes written by them.
+    pub compaction_written_bytes: u64,
+    /// Seconds spent in them.
+    pub compaction_seconds: f64,
+    /// True while a compaction is running.
+    pub compacting: bool,
+    /// Bytes that compaction owes.
+    pub compaction_debt_bytes: u64,
+    /// Seconds that writes were slowed down.
+    pub slowed_seconds: f64,
+    /// Seconds that writes stood still, by reason.
+    pub stalled_seconds: BTreeMap<&'static str, f64>,
+    /// The longest single stand-still, in seconds.
+    pub longest_stall_seconds: f64,
+    /// Live snapshots.
+    pub snapshots: usize,
+    /// The oldest one's sequence number.
+    pub oldest_snapshot: Option<u64>,
+    /// Why the database is read-only, if it is.
+    pub read_only: Option<String>,
+    /// The last error of background work.
+    pub last_background_error: Option<String>,
+}
+
+impl Inner {
+    /// The numbers of this moment.
+    pub fn stats(&self) -> Stats {
+        let view = self.super_version.load();
+        let levels: Vec<LevelStats> = (view.version.levels().iter().enumerate())
+            .map(|(level, tables)| {
+                let tables = tables.tables();
+                let sum = |f: fn(&crate::engine::sstable::TableSummary) -> u64| {
+                    tables.iter().map(|t| f(&t.summary)).sum()
+                };
+                LevelStats {
+                    level,
+                    tables: tables.len(),
+                    bytes: sum(|s| s.len),
+                    entries: sum(|s| s.entries),
+                    deletions: sum(|s| s.tombstones),
+                }
+            })
+            .filter(|l| l.tables > 0)
+            .collect();
+        let buffers = || std::iter::once(&view.active).chain(&view.sealed);
+        let count = |n: &AtomicU64| n.load(Ordering::Relaxed);
+        let seconds = |n: &AtomicU64| Duration::from_nanos(n.load(Ordering::Relaxed)).as_secs_f64();
+        let c = &self.counters;
+        let (snapshots, oldest_snapshot) = self.snapshots.summary();
+        Stats {
+            table_bytes: levels.iter().map(|l| l.bytes).sum(),
+            raw_bytes: view.version.tables().map(|(_, t)| t.summary.raw_bytes).sum(),
+            entries: levels.iter().map(|l| l.entries).sum::<u64>()
+                + buffers().map(|m| m.entries()).sum::<u64>(),
+            levels,
+            last_sequence: self.visible.0.load(Ordering::Acquire),
+            buffers: buffers().count(),
+            buffer_bytes: buffers().map(|m| m.bytes()).sum(),
+            cache_bytes: self.cache.stats().bytes,
+            cache_budget: self.options.cache_bytes,
+            table_memory_bytes: self.files.memory(),
+            flushes: count(&c.flushes),
+            flushed_bytes: count(&c.flushed_bytes),
+            flush_seconds: seconds(&c.flush_nanos),
+            compactions: count(&c.compactions),
+            compaction_read_bytes: count(&c.compaction_read),
+            compaction_written_bytes: count(&c.compaction_written),
+            compaction_seconds: seconds(&c.compaction_nanos),
+            compacting: self.compacting.is_locked(),
+            compaction_debt_bytes: super::compact::debt(&view.version, &self.options),
+            slowed_seconds: seconds(&c.slowed_nanos),
+            stalled_seconds: c.stalls.lock().iter().map(|(k, v)| (*k, v.as_secs_f64())).collect(),
+            longest_stall_seconds: c.longest_stall.lock().as_secs_f64(),
+            snapshots,
+            oldest_snapshot,
+            read_only: self.poisoned().map(|e| e.to_string()),
+            last_background_error: self.last_background_error.lock().as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+impl fmt::Display for Stats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        writeln!(f, "level  tables       MiB      entries    deletions")?;
+        for l in &self.levels {
+            writeln!(
+                f,
+                "{:>5} {:>7} {:>9.1} {:>12} {:>12}",
+                l.level,
+                l.tables,
+                mib(l.bytes),
+                l.entries,
+                l.deletions
+            )?;
+        }
+        writeln!(
+            f,
+            "tables        {:.1} MiB on disk for {:.1} MiB of keys and values",
+            mib(self.table_bytes),
+            mib(self.raw_bytes)
+        )?;
+        writeln!(f, "entries       {} (superseded versions and deletions included)", self.entries)?;
+        writeln!(f, "sequence      {}", self.last_sequence)?;
+        writeln!(f, "write buffers {} with {:.1} MiB", self.buffers, mib(self.buffer_bytes as u64))?;
+        writeln!(
+            f,
+            "block cache   {:.1} of {:.1} MiB",
+            mib(self.cache_bytes as u64),
+            mib(self.cache_budget as u64)
+        )?;
+        writeln!(f, "table memory  {:.1} MiB of indexes and filters", mib(self.table_memory_bytes as u64))?;
+        writeln!(
+            f,
+            "flushes       {} wrote {:.1} MiB in {:.2} s",
+            self.flushes,
+            mib(self.flushed_bytes),
+            self.flush_seconds
+        )?;
+        writeln!(
+            f,
+            "compactions   {} read {:.1} MiB and wrote {:.1} MiB in {:.2} s; {:.1} MiB owed",
+            self.compactions,
+            mib(self.compaction_read_bytes),
+            mib(self.compaction_written_bytes),
+            self.compaction_seconds,
+            mib(self.compaction_debt_bytes)
+        )?;
+        write!(
+            f,
+            "writes        slowed {:.2} s, longest stall {:.3} s",
+            self.slowed_seconds, self.longest_stall_seconds
+        )?;
+        for (reason, seconds) in &self.stalled_seconds {
+            write!(f, ", {reason} {seconds:.2} s")?;
+        }
+        writeln!(f)?;
+        if let Some(oldest) = self.oldest_snapshot {
+            writeln!(f, "snapshots     {}, the oldest at sequence {oldest}", self.snapshots)?;
+        }
+        if let Some(cause) = &self.read_only {
+            writeln!(f, "READ-ONLY     {cause}")?;
+        }
+        if let Some(error) = &self.last_background_error {
+            writeln!(f, "last background error: {error}")?;
+        }
+        Ok(())
+    }
+}

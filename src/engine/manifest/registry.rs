@@ -1,0 +1,163 @@
+//! What the manifest knows besides tables: logs, counters, keyspaces.
+//!
+//! (R1) Counters only grow; an edit with a smaller one changes nothing. So two jobs may finish in any order, and no number
+//!      and no keyspace id is used twice, also when the table or keyspace that had it is long gone.
+//! (R2) The logs `min_log ..= newest_log` are needed; when `min_log` is above, none is.
+
+use super::edit::{Edit, SealedLog};
+use crate::engine::key::KeyspaceId;
+use crate::engine::sstable::summary::TableSummary;
+use std::collections::BTreeMap;
+
+/// What the manifest knows besides tables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registry {
+    /// The lowest log still needed.
+    pub min_log: u64,
+    /// The log position of its first byte.
+    pub log_base: u64,
+    /// The newest log that is known of; 0 before the first.
+    pub newest_log: u64,
+    /// The highest sequence number known to be used.
+    pub last_seq: u64,
+    /// The lowest table number never used.
+    pub next_table: u64,
+    /// The lowest keyspace id never used.
+    pub next_keyspace: u32,
+    /// The keyspaces there are, but for the default one.
+    pub keyspaces: BTreeMap<KeyspaceId, String>,
+    /// How far needed logs were written when they were closed.
+    pub sealed_logs: BTreeMap<u64, SealedLog>,
+}
+
+impl Default for Registry {
+    /// That of a new database: no log yet, and everything is numbered from 1.
+    fn default() -> Self {
+        Registry {
+            min_log: 1,
+            log_base: 0,
+            newest_log: 0,
+            last_seq: 0,
+            next_table: 1,
+            next_keyspace: 1,
+            keyspaces: BTreeMap::new(),
+            sealed_logs: BTreeMap::new(),
+        }
+    }
+}
+
+impl Registry {
+    /// The registry after `edit`.
+    ///
+    /// # Errors
+    /// Why the edit cannot follow on this registry, as a sentence.
+    pub fn apply(&self, edit: &Edit) -> Result<Registry, String> {
+        let mut next = self.clone();
+        next.absorb(edit)?;
+        Ok(next)
+    }
+
+    /// As [`Registry::apply`], in place; after an error it must not be used.
+    pub(super) fn absorb(&mut self, edit: &Edit) -> Result<(), String> {
+        grow(&mut self.min_log, edit.min_log);
+        grow(&mut self.log_base, edit.log_base);
+        grow(&mut self.newest_log, edit.newest_log);
+        grow(&mut self.last_seq, edit.last_seq);
+        grow(&mut self.next_table, edit.next_table);
+        grow(&mut self.next_keyspace, edit.next_keyspace);
+        for (_, table) in &edit.added {
+            grow(&mut self.last_seq, Some(table.max_seq));
+            grow(&mut self.next_table, Some(table.number.saturating_add(1)));
+        }
+        for id in &edit.dropped_keyspaces {
+            if self.keyspaces.remove(id).is_none() {
+                return Err(format!("keyspace {} is dropped, but there is none", id.0));
+            }
+        }
+        for (id, name) in &edit.created_keyspaces {
+            self.create(*id, name)?;
+        }
+        self.sealed_logs.extend(edit.sealed_logs.iter().map(|log| (log.number, *log)));
+        self.sealed_logs = self.sealed_logs.split_off(&self.min_log);
+        Ok(())
+    }
+
+    fn create(&mut self, id: KeyspaceId, name: &str) -> Result<(), String> {
+        if id == KeyspaceId::DEFAULT || self.keyspaces.values().any(|other| other == name) {
+            return Err(format!("keyspace {} \"{}\" is created, but it exists", id.0, name.escape_debug()));
+        }
+        if self.keyspaces.insert(id, name.to_owned()).is_some() {
+            return Err(format!("keyspace {} is created, but its id is taken", id.0));
+        }
+        grow(&mut self.next_keyspace, Some(id.0.saturating_add(1)));
+        Ok(())
+    }
+
+    /// The edit that leads from nothing to here.
+    #[must_use]
+    pub fn snapshot<'a>(&self, tables: impl Iterator<Item = (u8, &'a TableSummary)>) -> Edit {
+        Edit {
+            added: tables.map(|(level, table)| (level, table.clone())).collect(),
+            removed: Vec::new(),
+            min_log: Some(self.min_log),
+            log_base: Some(self.log_base),
+            newest_log: Some(self.newest_log),
+            last_seq: Some(self.last_seq),
+            next_table: Some(self.next_table),
+            created_keyspaces: self.keyspaces.iter().map(|(id, name)| (*id, name.clone())).collect(),
+            dropped_keyspaces: Vec::new(),
+            next_keyspace: Some(self.next_keyspace),
+            sealed_logs: self.sealed_logs.values().copied().collect(),
+        }
+    }
+}
+
+fn grow<T: Ord>(slot: &mut T, value: Option<T>) {
+    if let Some(value) = value
+        && value > *slot
+    {
+        *slot = value;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn edit(change: impl FnOnce(&mut Edit)) -> Edit {
+        let mut edit = Edit::default();
+        change(&mut edit);
+        edit
+    }
+
+    #[test]
+    fn counters_never_go_back_and_ids_are_not_used_again() {
+        let new = Registry::default();
+        let id = KeyspaceId(4);
+        let r = new.apply(&edit(|e| e.last_seq = Some(9))).unwrap();
+        let r = r.apply(&edit(|e| e.last_seq = Some(7))).unwrap();
+        assert_eq!(r.last_seq, 9);
+        let r = r.apply(&edit(|e| e.created_keyspaces.push((id, "a".into())))).unwrap();
+        for (id, name) in [(4, "b"), (5, "a"), (0, "c")] {
+            assert!(r.apply(&edit(|e| e.created_keyspaces.push((KeyspaceId(id), name.into())))).is_err());
+        }
+        let r = r.apply(&edit(|e| e.dropped_keyspaces.push(id))).unwrap();
+        assert!(r.keyspaces.is_empty());
+        assert_eq!(r.next_keyspace, 5);
+        assert!(r.apply(&edit(|e| e.dropped_keyspaces.push(id))).is_err());
+    }
+
+    #[test]
+    fn a_snapshot_leads_to_the_same_registry() {
+        let sealed = |number| SealedLog { number, len: 10 * number, checksum: 7 };
+        let r = Registry::default()
+            .apply(&edit(|e| {
+                e.created_keyspaces.push((KeyspaceId(9), "orders".into()));
+                e.sealed_logs = vec![sealed(3), sealed(4)];
+                (e.min_log, e.newest_log, e.next_table) = (Some(4), Some(5), Some(77));
+            }))
+            .unwrap();
+        assert_eq!(r.sealed_logs.keys().copied().collect::<Vec<_>>(), [4], "log 3 is not needed any more");
+        assert_eq!(Registry::default().apply(&r.snapshot(std::iter::empty())).unwrap(), r);
+    }
+}

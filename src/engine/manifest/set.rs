@@ -1,0 +1,300 @@
+//! The manifest in force: created, opened, extended, replaced, closed. The one place that writes it.
+//!
+//! The caller has the folder's lock and serialises calls. No reader ever waits for one: readers hold a [`Version`], and
+//! get the next one when the caller hands it out, after [`Manifest::commit`] returned it.
+//!
+//! # The order of things, and every crash point
+//!
+//! **Commit**: append one record, sync. A crash before the sync leaves the old state, the new one, or a torn record, which
+//! open cuts and reports. Tables an edit adds, and their names, must be durable before; what it removes may be deleted
+//! after.
+//!
+//! **Create**: (1) write `000001.manifest`, (2) sync it, (3) sync the folder, (4) write and sync `CURRENT.tmp`, (5) rename
+//! it to `CURRENT`, (6) sync the folder. A crash
+//! - before 5 leaves no `CURRENT`: nothing is there yet, and the next open begins again. What was left is known by its
+//!   names and because the manifest is not longer than a new one; anything more, a log or a table without `CURRENT` say,
+//!   is a damaged database and is refused, see [`super::files`];
+//! - between 5 and 6 leaves `CURRENT` or not; if so, 2 and 3 made what it names durable before.
+//!
+//! **Roll over** to manifest `n + 1`: the same steps with `n + 1` and a snapshot. A crash before 5 leaves `n` in force and a
+//! stray `n + 1`, written anew by the next try; after it `n` is the stray one, and holds the same state. Strays are removed
+//! by the caller, like tables out of force.
+//!
+//! **First write after a clean close**: `CURRENT` is replaced by a dirty one (4 to 6) before anything else. A crash leaves
+//! the clean one, which is then still true, or the dirty one. **Close** is the same in reverse.
+//!
+//! (S1) An edit that does not fit the version, or a full disk met before `CURRENT` or the chain was touched, is an error
+//!      and changes nothing.
+//! (S2) After any other failure it is unknown what the disk holds. Every later change is refused with the first error;
+//!      opening again finds out. A table named by the failed edit must not be deleted until then.
+
+use super::current::{CleanEnd, Current, State};
+use super::edit::Edit;
+use super::record::{self, ChainEnd, MAX_PAYLOAD};
+use super::registry::Registry;
+use super::replay::{self, Contents, Torn};
+use super::version::Version;
+use crate::engine::checksum::Place;
+use crate::engine::filename::FileName;
+use crate::engine::header::{self, FileKind, HEADER_LEN};
+use crate::engine::sstable::summary::TableSummary;
+use crate::vfs::{Clock, Dir, Mode, OpenFile};
+use crate::{Error, Result};
+use std::sync::Arc;
+
+/// A manifest is not replaced before it has this length.
+const MIN_ROLLOVER: u64 = 1 << 20;
+/// A manifest is replaced before it gets longer than this, however long its snapshot is.
+const MAX_ROLLOVER: u64 = 2 << 30;
+/// The manifest of an open database, with the version it describes.
+#[derive(Debug)]
+pub struct Manifest<H> {
+    dir: Dir,
+    place: Place,
+    file: OpenFile,
+    end: ChainEnd,
+    /// The length at which the next commit rolls over first.
+    rollover: u64,
+    /// True while `CURRENT` says clean.
+    clean: bool,
+    failed: Option<Arc<Error>>,
+    version: Arc<Version<H>>,
+    registry: Registry,
+}
+
+/// A database that was opened.
+#[derive(Debug)]
+pub struct Opened<H> {
+    /// Its manifest.
+    pub manifest: Manifest<H>,
+    /// What the last close recorded, if the database was closed.
+    pub clean: Option<CleanEnd>,
+    /// What was cut from the end of the manifest.
+    pub torn: Option<Torn>,
+}
+
+impl<H> Manifest<H> {
+    /// Makes a new, empty database in `dir`. The folder exists and its own name is durable, its lock is held, and
+    /// [`super::files::look`] has found nothing in it.
+    ///
+    /// # Errors
+    /// [`Error::Io`] or [`Error::DiskFull`]: then nothing is there yet, or all of it.
+    pub fn create(dir: &Dir, clock: &dyn Clock) -> Result<Manifest<H>> {
+        let version = Version::empty();
+        let place = Place { database: clock.random(), kind: FileKind::Manifest, number: 1 };
+        let registry = Registry::default();
+        let (file, end) = write_new(dir, &place, &first_payload(&version, &registry)?)?;
+        let staged = dirty(&place).stage(dir)?;
+        file.sync()?;
+        dir.sync()?;
+        staged.install(dir)?;
+        let version = Arc::new(version);
+        Ok(Manifest {
+            rollover: MIN_ROLLOVER,
+            clean: false,
+            failed: None,
+            dir: dir.clone(),
+            place,
+            file,
+            end,
+            version,
+            registry,
+        })
+    }
+
+    /// Opens the database in `dir`, whose lock is held. `make` gives the handle of each table in force; none is opened.
+    ///
+    /// # Errors
+    /// [`Error::Corruption`], [`Error::Incompatible`], [`Error::Io`].
+    pub fn open(dir: &Dir, make: &mut dyn FnMut(&TableSummary) -> H) -> Result<Opened<H>> {
+        let current = Current::load(dir)?;
+        let (file, contents) = replay::load(dir, &current, Mode::Write)?;
+        let Contents { snapshot, end, snapshot_len, torn } = contents;
+        if torn.is_some() {
+            file.set_len(end.offset)?;
+            file.sync()?;
+        }
+        let clean = match current.state {
+            State::Clean(end) => Some(end),
+            State::Dirty => None,
+        };
+        let wrong = |why| Error::corruption(file.path(), HEADER_LEN as u64, "manifest", why);
+        let mut registry = Registry::default().apply(&snapshot).map_err(wrong)?;
+        registry.last_seq = registry.last_seq.max(clean.map_or(0, |end| end.last_seq));
+        let version = Version::empty().apply(&snapshot, make);
+        let version = Arc::new(version.map_err(|v| wrong(v.to_string()))?);
+        let manifest = Manifest {
+            dir: dir.clone(),
+            place: current.manifest_place(),
+            file,
+            end,
+            rollover: rollover_len(snapshot_len),
+            clean: clean.is_some(),
+            failed: None,
+            version,
+            registry,
+        };
+        Ok(Opened { manifest, clean, torn })
+    }
+
+    /// The version in force.
+    #[must_use]
+    pub fn version(&self) -> &Arc<Version<H>> {
+        &self.version
+    }
+
+    /// Logs, counters and keyspaces in force.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// The database's random id.
+    #[must_use]
+    pub fn database(&self) -> u64 {
+        self.place.database
+    }
+
+    /// The number of the manifest in force; all others are strays.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.place.number
+    }
+
+    /// Makes `edit` durable and puts it in force. Takes one sync, but for the first after a clean close and a roll-over.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] when the edit does not fit the version; [`Error::ReadOnly`] after a failure;
+    /// [`Error::Io`] or [`Error::DiskFull`], see S1 and S2.
+    pub fn commit(
+        &mut self,
+        edit: &Edit,
+        make: &mut dyn FnMut(&TableSummary) -> H,
+    ) -> Result<Arc<Version<H>>> {
+        self.check_usable()?;
+        let unfit =
+            |why: String| Error::invalid(format!("the edit does not fit the version in force: {why}"));
+        let registry = self.registry.apply(edit).map_err(unfit)?;
+        let version = self.version.apply(edit, make).map_err(|v| unfit(v.to_string()))?;
+        let payload = payload(edit)?;
+        self.mark_dirty()?;
+        if self.end.offset.saturating_add(payload.len() as u64) > self.rollover {
+            self.roll_over()?;
+        }
+        let mut bytes = Vec::new();
+        let end = record::append(&mut bytes, &self.place, self.end, &payload);
+        let written = self.file.write_at(&bytes, self.end.offset).and_then(|()| self.file.sync());
+        written.map_err(|e| self.fail(e))?;
+        self.end = end;
+        self.registry = registry;
+        self.version = Arc::new(version);
+        Ok(Arc::clone(&self.version))
+    }
+
+    /// Records that the database is being written to, before anything is; [`Manifest::commit`] does so by itself.
+    ///
+    /// # Errors
+    /// [`Error::ReadOnly`] after a failure; [`Error::Io`] or [`Error::DiskFull`], see S1 and S2.
+    pub fn mark_dirty(&mut self) -> Result<()> {
+        self.check_usable()?;
+        if !self.clean {
+            return Ok(());
+        }
+        let staged = dirty(&self.place).stage(&self.dir)?;
+        staged.install(&self.dir).map_err(|e| self.fail(e))?;
+        self.clean = false;
+        Ok(())
+    }
+
+    /// Records a clean close, after which `last_seq` is the last sequence number. A later commit undoes it.
+    ///
+    /// # Errors
+    /// [`Error::ReadOnly`] after a failure; [`Error::Io`] or [`Error::DiskFull`], see S1 and S2.
+    pub fn close(&mut self, last_seq: u64) -> Result<()> {
+        self.check_usable()?;
+        let end = CleanEnd { manifest_len: self.end.offset, chain: self.end.crc, last_seq };
+        let staged = Current { state: State::Clean(end), ..dirty(&self.place) }.stage(&self.dir)?;
+        staged.install(&self.dir).map_err(|e| self.fail(e))?;
+        self.clean = true;
+        self.registry.last_seq = self.registry.last_seq.max(last_seq);
+        Ok(())
+    }
+
+    /// Continues in a new manifest. One that cannot be written for lack of space is put off: the old one still serves,
+    /// and an edit that frees space must not wait for space.
+    fn roll_over(&mut self) -> Result<()> {
+        let place = Place { number: self.place.number + 1, ..self.place };
+        let staged = first_payload(&self.version, &self.registry).and_then(|payload| {
+            let (file, end) = write_new(&self.dir, &place, &payload)?;
+            Ok((payload.len() as u64, file, end, dirty(&place).stage(&self.dir)?))
+        });
+        let (snapshot_len, file, end, staged) = match staged {
+            Ok(staged) => staged,
+            Err(error) if self.end.offset < MAX_ROLLOVER => {
+                tracing::warn!(%error, "the manifest could not be rewritten; it goes on growing for now");
+                self.rollover = self.end.offset.saturating_add(MIN_ROLLOVER);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let installed = file.sync().and_then(|()| self.dir.sync()).and_then(|()| staged.install(&self.dir));
+        installed.map_err(|e| self.fail(e))?;
+        self.place = place;
+        self.file = file;
+        self.end = end;
+        self.rollover = rollover_len(snapshot_len);
+        Ok(())
+    }
+
+    fn check_usable(&self) -> Result<()> {
+        match &self.failed {
+            None => Ok(()),
+            Some(cause) => Err(Error::ReadOnly { cause: Arc::clone(cause) }),
+        }
+    }
+
+    /// S2.
+    fn fail(&mut self, error: Error) -> Error {
+        self.failed = Some(Arc::new(error.clone()));
+        error
+    }
+}
+
+/// How long a new database's manifest is.
+pub(super) fn initial_len() -> u64 {
+    let payload = Registry::default().snapshot(std::iter::empty()).encode();
+    (HEADER_LEN + record::RECORD_HEADER_LEN + payload.len()) as u64
+}
+
+/// Writes, but does not sync, the manifest at `place` with a snapshot as its only record.
+fn write_new(dir: &Dir, place: &Place, payload: &[u8]) -> Result<(OpenFile, ChainEnd)> {
+    let mut bytes = header::encode(place).to_vec();
+    let start = ChainEnd { offset: HEADER_LEN as u64, crc: 0 };
+    let end = record::append(&mut bytes, place, start, payload);
+    let file = dir.open(&FileName::Manifest(place.number).to_string(), Mode::Truncate)?;
+    file.write_at(&bytes, 0)?;
+    Ok((file, end))
+}
+
+fn first_payload<H>(version: &Version<H>, registry: &Registry) -> Result<Vec<u8>> {
+    payload(&registry.snapshot(version.tables().map(|(level, table)| (level as u8, &table.summary))))
+}
+
+fn payload(edit: &Edit) -> Result<Vec<u8>> {
+    let bytes = edit.encode();
+    if bytes.len() > MAX_PAYLOAD {
+        return Err(Error::invalid(format!(
+            "a manifest edit of {} bytes, at most {MAX_PAYLOAD} are possible",
+            bytes.len()
+        )));
+    }
+    Ok(bytes)
+}
+
+fn rollover_len(snapshot_len: u64) -> u64 {
+    snapshot_len.saturating_mul(4).clamp(MIN_ROLLOVER, MAX_ROLLOVER)
+}
+
+fn dirty(place: &Place) -> Current {
+    Current { database: place.database, manifest: place.number, state: State::Dirty }
+}

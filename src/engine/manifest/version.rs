@@ -1,0 +1,174 @@
+//! Which tables are in force: seven levels, immutable.
+//!
+//! Readers hold a version and are never disturbed; an [`Edit`] makes the next one, which shares every level and every
+//! table the edit does not name.
+//!
+//! (N1) No table stands in a version twice, in whatever levels.
+//! (N2) An edit that names a table to remove which is not there, adds one that is, or breaks the order of a level makes no
+//!      version at all. What is in force is never a guess.
+//! (N3) A table that an edit removes from one level and adds to another keeps its handle: a move opens nothing.
+
+use super::LEVELS;
+use super::edit::Edit;
+use super::level::{KeyRange, Level, TableRef};
+use crate::engine::sstable::summary::TableSummary;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+/// Why an edit does not lead from a version to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// The level in question.
+    pub level: usize,
+    /// The table in question.
+    pub table: u64,
+    /// What is wrong with it there.
+    pub why: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "table {} of level {}: {}", self.table, self.level, self.why)
+    }
+}
+
+/// The tables in force at some moment. `H` is the handle that tables are read through.
+#[derive(Debug)]
+pub struct Version<H> {
+    levels: [Level<H>; LEVELS],
+}
+
+impl<H> Version<H> {
+    /// A version without tables.
+    #[must_use]
+    pub fn empty() -> Version<H> {
+        Version { levels: std::array::from_fn(Level::empty) }
+    }
+
+    /// All levels, level 0 first.
+    #[must_use]
+    pub fn levels(&self) -> &[Level<H>; LEVELS] {
+        &self.levels
+    }
+
+    /// The tables that may hold `key`, in the order in which the first hit is the newest.
+    pub fn candidates<'a>(&'a self, key: &'a [u8]) -> impl Iterator<Item = &'a Arc<TableRef<H>>> {
+        let [level0, sorted @ ..] = &self.levels;
+        level0.holding(key).chain(sorted.iter().filter_map(move |level| level.find(key)))
+    }
+
+    /// The tables that may hold a key of `range`, each with its level.
+    pub fn overlapping<'a>(
+        &'a self,
+        range: KeyRange<'a>,
+    ) -> impl Iterator<Item = (usize, &'a Arc<TableRef<H>>)> {
+        self.levels
+            .iter()
+            .enumerate()
+            .flat_map(move |(n, level)| level.overlapping(range).map(move |t| (n, t)))
+    }
+
+    /// All tables, each with its level.
+    pub fn tables(&self) -> impl Iterator<Item = (usize, &Arc<TableRef<H>>)> {
+        self.levels.iter().enumerate().flat_map(|(n, level)| level.tables().iter().map(move |t| (n, t)))
+    }
+
+    /// How many tables there are.
+    #[must_use]
+    pub fn table_count(&self) -> usize {
+        self.levels.iter().map(|level| level.tables().len()).sum()
+    }
+
+    /// The length of all files together.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.levels.iter().map(Level::bytes).fold(0, u64::saturating_add)
+    }
+
+    /// How many entries all tables have together, superseded ones and tombstones included.
+    #[must_use]
+    pub fn entries(&self) -> u64 {
+        self.levels.iter().map(Level::entries).fold(0, u64::saturating_add)
+    }
+
+    /// The version after `edit`. `make` gives the handle of each table that is new.
+    ///
+    /// # Errors
+    /// [`Violation`], see N1 and N2.
+    pub fn apply(
+        &self,
+        edit: &Edit,
+        make: &mut dyn FnMut(&TableSummary) -> H,
+    ) -> Result<Version<H>, Violation> {
+        let mut removed = self.removed(edit)?;
+        self.check_new(edit, &removed)?;
+        let gone: BTreeSet<u64> = removed.keys().copied().collect();
+        let mut added: BTreeMap<u8, Vec<Arc<TableRef<H>>>> = BTreeMap::new();
+        for (level, summary) in &edit.added {
+            let table = match removed.remove(&summary.number) {
+                Some(moved) => moved,
+                None => Arc::new(TableRef { summary: summary.clone(), handle: make(summary) }),
+            };
+            added.entry(*level).or_default().push(table);
+        }
+        let mut levels = self.levels.clone();
+        for (number, level) in levels.iter_mut().enumerate() {
+            let new = added.remove(&(number as u8));
+            if new.is_none() && !edit.removed.iter().any(|(from, _)| usize::from(*from) == number) {
+                continue;
+            }
+            let kept = level.tables().iter().filter(|t| !gone.contains(&t.summary.number)).cloned();
+            *level = Level::new(number, kept.chain(new.unwrap_or_default()).collect())?;
+        }
+        Ok(Version { levels })
+    }
+
+    /// The tables `edit` removes, by number.
+    fn removed(&self, edit: &Edit) -> Result<BTreeMap<u64, Arc<TableRef<H>>>, Violation> {
+        let wanted: BTreeSet<(u8, u64)> = edit.removed.iter().copied().collect();
+        let mut found = BTreeMap::new();
+        for level in wanted.iter().map(|(level, _)| *level).collect::<BTreeSet<_>>() {
+            let tables = self.levels.get(usize::from(level)).map(Level::tables).unwrap_or_default();
+            for table in tables.iter().filter(|t| wanted.contains(&(level, t.summary.number))) {
+                found.insert(table.summary.number, Arc::clone(table));
+            }
+        }
+        match edit.removed.iter().find(|(_, number)| !found.contains_key(number)) {
+            None if found.len() == edit.removed.len() => Ok(found),
+            odd => {
+                let (level, table) = odd.or(edit.removed.first()).copied().unwrap_or_default();
+                let why = "it is to be removed, but it is not there, or named twice".into();
+                Err(Violation { level: usize::from(level), table, why })
+            }
+        }
+    }
+
+    /// N1, and that a moved table is the same in its new place.
+    fn check_new(&self, edit: &Edit, removed: &BTreeMap<u64, Arc<TableRef<H>>>) -> Result<(), Violation> {
+        let mut new = BTreeSet::new();
+        for (level, summary) in &edit.added {
+            let wrong = |why: &str| {
+                Err(Violation { level: usize::from(*level), table: summary.number, why: why.into() })
+            };
+            if usize::from(*level) >= LEVELS {
+                return wrong("there is no such level");
+            }
+            if !new.insert(summary.number) {
+                return wrong("it is added twice");
+            }
+            if removed.get(&summary.number).is_some_and(|old| old.summary != *summary) {
+                return wrong("it is moved, but described in another way than before");
+            }
+        }
+        let mut there = self.tables().filter(|(_, t)| !removed.contains_key(&t.summary.number));
+        match there.find(|(_, t)| new.contains(&t.summary.number)) {
+            None => Ok(()),
+            Some((level, t)) => Err(Violation {
+                level,
+                table: t.summary.number,
+                why: "it is to be added, but it is already there".into(),
+            }),
+        }
+    }
+}

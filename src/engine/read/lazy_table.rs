@@ -1,0 +1,152 @@
+//! A table of a version: opened when first read, its file given up when last let go.
+
+use crate::engine::cache::Cache;
+use crate::engine::checksum::Place;
+use crate::engine::filename::FileName;
+use crate::engine::header::FileKind;
+use crate::engine::sstable::{Block, Table, TableSummary};
+use crate::vfs::{Dir, Mode};
+use crate::{Error, Result};
+use parking_lot::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+/// What all tables of a database share: where they lie, the cache of their blocks, and the list of those to remove.
+pub struct TableFiles {
+    dir: Dir,
+    database: OnceLock<u64>,
+    cache: Arc<Cache<Block>>,
+    /// Numbers of tables that no version names and nobody reads any more.
+    removable: Mutex<Vec<u64>>,
+    /// Bytes of index and filter held by open tables.
+    memory: AtomicUsize,
+}
+
+impl TableFiles {
+    /// The tables in `dir`.
+    #[must_use]
+    pub fn new(dir: Dir, cache: Arc<Cache<Block>>) -> Arc<TableFiles> {
+        Arc::new(TableFiles {
+            dir,
+            database: OnceLock::new(),
+            cache,
+            removable: Mutex::default(),
+            memory: AtomicUsize::new(0),
+        })
+    }
+
+    /// Says which database they belong to; known once its manifest was read, and before any table is opened.
+    pub fn belong_to(&self, database: u64) {
+        let _ = self.database.set(database);
+    }
+
+    /// The place that table `number`'s checksums are bound to.
+    #[must_use]
+    pub fn place(&self, number: u64) -> Place {
+        Place { database: self.database.get().copied().unwrap_or_default(), kind: FileKind::Table, number }
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn dir(&self) -> &Dir {
+        &self.dir
+    }
+
+    /// The cache.
+    #[must_use]
+    pub fn cache(&self) -> &Arc<Cache<Block>> {
+        &self.cache
+    }
+
+    /// Bytes of index and filter that open tables hold in memory.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.memory.load(Ordering::Relaxed)
+    }
+
+    /// Takes the list of tables whose files can be removed.
+    #[must_use]
+    pub fn take_removable(&self) -> Vec<u64> {
+        std::mem::take(&mut self.removable.lock())
+    }
+}
+
+/// A table that is opened by its first reader.
+pub struct LazyTable {
+    files: Arc<TableFiles>,
+    number: u64,
+    len: u64,
+    table: OnceLock<Arc<Table>>,
+    /// Held while opening, so that two readers do not open twice.
+    opening: Mutex<()>,
+    obsolete: AtomicBool,
+}
+
+impl LazyTable {
+    /// The table that `summary` describes. Nothing is read.
+    #[must_use]
+    pub fn new(files: Arc<TableFiles>, summary: &TableSummary) -> LazyTable {
+        LazyTable {
+            files,
+            number: summary.number,
+            len: summary.len,
+            table: OnceLock::new(),
+            opening: Mutex::new(()),
+            obsolete: AtomicBool::new(false),
+        }
+    }
+
+    /// The open table.
+    ///
+    /// # Errors
+    /// What opening gives: [`crate::Error::Io`], [`crate::Error::Corruption`], [`crate::Error::Incompatible`].
+    /// The next call tries again.
+    #[inline]
+    pub fn open(&self) -> Result<&Arc<Table>> {
+        match self.table.get() {
+            Some(table) => Ok(table),
+            None => self.open_now(),
+        }
+    }
+
+    /// The table, when somebody has opened it.
+    #[must_use]
+    pub fn opened(&self) -> Option<&Arc<Table>> {
+        self.table.get()
+    }
+
+    /// The error for a table whose content is not what the manifest says of it.
+    #[must_use]
+    pub fn differs(&self, expected: &TableSummary, found: &TableSummary) -> Error {
+        let path = self.files.dir.join(&FileName::Table(self.number).to_string());
+        Error::corruption(&path, 0, "table", format!("it is {found:?}, but the manifest says {expected:?}"))
+    }
+
+    /// Notes that no version will name this table any more.
+    pub fn retire(&self) {
+        self.obsolete.store(true, Ordering::Release);
+    }
+
+    #[cold]
+    fn open_now(&self) -> Result<&Arc<Table>> {
+        let _guard = self.opening.lock();
+        if let Some(table) = self.table.get() {
+            return Ok(table);
+        }
+        let file = self.files.dir.open(&FileName::Table(self.number).to_string(), Mode::Read)?;
+        let table = Table::open(&file, self.files.place(self.number), self.len, &self.files.cache)?;
+        self.files.memory.fetch_add(table.memory(), Ordering::Relaxed);
+        Ok(self.table.get_or_init(|| table))
+    }
+}
+
+impl Drop for LazyTable {
+    fn drop(&mut self) {
+        if let Some(table) = self.table.get() {
+            self.files.memory.fetch_sub(table.memory(), Ordering::Relaxed);
+        }
+        if self.obsolete.load(Ordering::Acquire) {
+            self.files.removable.lock().push(self.number);
+        }
+    }
+}

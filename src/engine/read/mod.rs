@@ -1,0 +1,22 @@
+//! One consistent view of a database, and how it is read.
+//!
+//! A [`SuperVersion`] joins the write buffers and the tables of one moment. A reader takes it first and the visible
+//! sequence number second, then reads without a lock.
+//!
+//! (R1) A super version holds every entry that was visible when it was published and has not been superseded for all
+//!      snapshots. Taking it *before* the sequence number is what makes an implicit snapshot complete: were it taken after, a
+//!      flush and a compaction between the two could have dropped the version that the number should see.
+//! (R2) What a super version refers to stays readable as long as it is held: memory by reference count, table files by
+//!      [`LazyTable`], which gives its file up for removal only when the last reader has let go of it.
+
+mod lazy_table;
+mod level_cursor;
+mod source;
+mod super_version;
+mod visible;
+
+pub use lazy_table::{LazyTable, TableFiles};
+pub use level_cursor::LevelCursor;
+pub use source::Source;
+pub use super_version::{SuperVersion, TableRef, Version};
+pub use visible::Visible;

@@ -1,0 +1,51 @@
+//! The write-ahead log: what was written since the last flush, in order.
+//!
+//! # Segments
+//!
+//! The log is a chain of numbered files, `000012.log`, each made ready before it is needed: filled with zeros (or a used
+//! one taken again), given its header, synced and named. Appending to such a file changes neither its length nor its
+//! blocks, so a sync has no metadata to write. A segment that runs full before the next one is ready just grows.
+//!
+//! ```text
+//! segment = header (32 bytes, `engine::header`)  Start  Batch*  [Seal]  (zeros, or what an earlier life left)
+//!
+//! record  = offset size
+//!                0    4  CRC-32 of all that follows, bound to the segment and the record's offset in it
+//!                4    4  length of the payload
+//!                8    1  type: 1 Batch, 2 Start, 3 Seal
+//!                9    3  zero
+//!               12    4  how many entries the payload has
+//!               16    8  sequence number of the first entry
+//!               24    8  log position that was known to be synced when the record was written
+//!               32    8  number of the segment
+//!               40       payload, then zeros up to the next multiple of 8
+//!
+//! Batch payload = `engine::batch`
+//! Start payload = number of the segment before (8 bytes), log position of this segment's first byte (8 bytes)
+//! Seal payload  = number of the segment after (8 bytes)
+//! ```
+//!
+//! # Positions
+//!
+//! A *log position* counts bytes over all segments: a segment begins where the one before ended. So "synced up to" is one
+//! number, and a later record can vouch for earlier segments.
+//!
+//! # Invariants
+//!
+//! (W1) Records lie in the order of their sequence numbers, without a gap between them.
+//! (W2) A record is written whole before anything of it is acknowledged, and after every record before it.
+//! (W3) The synced position in a record was reached by a successful sync before the record was written.
+//! (W4) A checksum holds for one segment number and offset only; what an earlier life left in a recycled file never
+//!      passes for a record of the present one, nor does a copy of a record inside a value.
+//!
+//! # Recovery
+//!
+//! The log ends at the first place where no valid record begins. If any record found behind that place (in this segment
+//! or a later one) vouches for bytes at or after it (W3), durable data is damaged: an error. If not, what follows was never
+//! promised: it is left out, and the report says so. A segment that begins at exactly that place, written after an
+//! earlier recovery, goes on from there.
+
+pub mod reader;
+pub mod record;
+pub mod segment;
+pub mod writer;

@@ -1,0 +1,64 @@
+//! Segments before and after their life as log: made ready, taken again.
+//!
+//! A crash at any point of [`prepare`] leaves either a `.spare` file, which the next open removes, or a finished `.log`
+//! without records, which recovery passes over.
+
+use crate::Result;
+use crate::engine::checksum::Place;
+use crate::engine::filename::FileName;
+use crate::engine::header;
+use crate::vfs::{Dir, Mode, OpenFile};
+
+/// Zeros are written in pieces of this size.
+const FILL_PIECE: usize = 256 << 10;
+
+/// A segment that is ready to be written: header in place, filled, durable under its name.
+#[derive(Debug)]
+pub struct Segment {
+    /// Its place.
+    pub place: Place,
+    /// The file.
+    pub file: OpenFile,
+    /// Its length.
+    pub capacity: u64,
+}
+
+/// Makes the segment at `place` ready, of `capacity` bytes. A used file, by its spare number, is taken again if given.
+///
+/// # Errors
+/// [`crate::Error::Io`] or [`crate::Error::DiskFull`]; at most a `.spare` file is left.
+pub fn prepare(dir: &Dir, place: Place, capacity: u64, used: Option<u64>) -> Result<Segment> {
+    let spare = FileName::Spare(used.unwrap_or(place.number)).to_string();
+    let file = match used {
+        Some(_) => dir.open(&spare, Mode::Write)?,
+        None => dir.open(&spare, Mode::Truncate)?,
+    };
+    file.write_at(&header::encode(&place), 0)?;
+    fill(&file, capacity)?;
+    file.sync()?;
+    dir.rename(&spare, &FileName::Log(place.number).to_string())?;
+    dir.sync()?;
+    let capacity = file.len()?;
+    Ok(Segment { place, file, capacity })
+}
+
+/// Writes real zeros from the end of `file` up to `capacity`: blocks that only `fallocate` promised would still cost
+/// the first write of each a metadata update.
+fn fill(file: &OpenFile, capacity: u64) -> Result<()> {
+    let zeros = vec![0; FILL_PIECE];
+    let mut at = file.len()?;
+    while at < capacity {
+        let n = (capacity - at).min(FILL_PIECE as u64) as usize;
+        file.write_at(zeros.get(..n).unwrap_or_default(), at)?;
+        at += n as u64;
+    }
+    Ok(())
+}
+
+/// Puts a segment that is no longer needed aside, to be taken again.
+///
+/// # Errors
+/// [`crate::Error::Io`].
+pub fn set_aside(dir: &Dir, number: u64) -> Result<()> {
+    dir.rename(&FileName::Log(number).to_string(), &FileName::Spare(number).to_string())
+}

@@ -1,0 +1,147 @@
+//! Appending to the log. The caller holds the commit lock, so there is one writer at a time.
+//!
+//! A failed append leaves the tail where it was: the next one overwrites whatever got into the file. Nothing of the failed
+//! record was acknowledged, and its sequence numbers are not used again, so a piece of it that stays behind does not
+//! continue the log (W1).
+
+use super::record::{self, Record, RecordType};
+use super::segment::Segment;
+use crate::Result;
+use crate::engine::header::HEADER_LEN;
+use crate::vfs::OpenFile;
+
+/// Above this many bytes the buffer is given back after an append.
+const KEEP_BUFFER: usize = 1 << 20;
+
+/// The end of the log.
+#[derive(Debug)]
+pub struct Writer {
+    segment: Segment,
+    /// The log position of the segment's first byte.
+    base: u64,
+    /// Where the next record goes, in the file.
+    tail: u64,
+    /// Earlier segments that may have records no sync has covered yet, and the log positions they end at.
+    unsynced: Vec<(OpenFile, u64)>,
+    buffer: Vec<u8>,
+}
+
+/// What must be synced to make the log durable up to a position.
+#[derive(Debug)]
+pub struct SyncTarget {
+    /// The files, oldest first.
+    pub files: Vec<OpenFile>,
+    /// The position reached when all are synced.
+    pub position: u64,
+    /// The segment that position lies in.
+    pub segment: u64,
+}
+
+impl Writer {
+    /// Begins a segment at log position `base`, after the segment `previous`.
+    ///
+    /// # Errors
+    /// What writing the `Start` record may give.
+    pub fn start(segment: Segment, previous: u64, base: u64, next_seq: u64, synced: u64) -> Result<Writer> {
+        let mut writer =
+            Writer { segment, base, tail: HEADER_LEN as u64, unsynced: Vec::new(), buffer: Vec::new() };
+        let payload = start_payload(previous, base);
+        writer.append_record(RecordType::Start, 0, next_seq, synced, &payload)?;
+        Ok(writer)
+    }
+
+    /// The number of the segment being written.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.segment.place.number
+    }
+
+    /// The log position of the segment's first byte.
+    #[must_use]
+    pub fn base(&self) -> u64 {
+        self.base
+    }
+
+    /// The log position of the next record.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.base + self.tail
+    }
+
+    /// Whether a batch of `payload` bytes still fits into the prepared part, with room for a `Seal`.
+    #[must_use]
+    pub fn has_room(&self, payload: usize) -> bool {
+        let need = record::encoded_len(payload) + record::encoded_len(8);
+        self.tail + need as u64 <= self.segment.capacity
+    }
+
+    /// Appends a batch; returns the log position behind it.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`] or [`crate::Error::DiskFull`]; nothing was appended.
+    pub fn append(&mut self, first_seq: u64, count: u32, payload: &[u8], synced: u64) -> Result<u64> {
+        self.append_record(RecordType::Batch, count, first_seq, synced, payload)?;
+        Ok(self.position())
+    }
+
+    /// Goes on in the segment `next`.
+    ///
+    /// # Errors
+    /// As [`Writer::append`]; after a failure the writer goes on in the old segment.
+    pub fn rotate(&mut self, next: Segment, next_seq: u64, synced: u64) -> Result<()> {
+        let (old_tail, number) = (self.tail, self.number());
+        self.append_record(RecordType::Seal, 0, next_seq, synced, &next.place.number.to_le_bytes())?;
+        match Writer::start(next, number, self.position(), next_seq, synced) {
+            Ok(mut writer) => {
+                writer.unsynced = std::mem::take(&mut self.unsynced);
+                writer.unsynced.push((self.segment.file.clone(), self.position()));
+                writer.buffer = std::mem::take(&mut self.buffer);
+                *self = writer;
+                Ok(())
+            }
+            Err(e) => {
+                // The seal is overwritten by the next record.
+                self.tail = old_tail;
+                Err(e)
+            }
+        }
+    }
+
+    /// What to sync to make everything appended so far durable, when all up to `synced` already is.
+    #[must_use]
+    pub fn sync_target(&mut self, synced: u64) -> SyncTarget {
+        self.unsynced.retain(|(_, end)| *end > synced);
+        let mut files: Vec<_> = self.unsynced.iter().map(|(file, _)| file.clone()).collect();
+        files.push(self.segment.file.clone());
+        SyncTarget { files, position: self.position(), segment: self.number() }
+    }
+
+    fn append_record(
+        &mut self,
+        kind: RecordType,
+        count: u32,
+        first_seq: u64,
+        synced: u64,
+        payload: &[u8],
+    ) -> Result<()> {
+        self.buffer.clear();
+        let record = Record { kind, count, first_seq, synced, payload };
+        record::encode(&mut self.buffer, &self.segment.place, self.tail, &record);
+        let written = self.segment.file.write_at(&self.buffer, self.tail);
+        let len = self.buffer.len();
+        if len > KEEP_BUFFER {
+            self.buffer = Vec::new();
+        }
+        written?;
+        self.tail += len as u64;
+        Ok(())
+    }
+}
+
+fn start_payload(previous: u64, base: u64) -> [u8; 16] {
+    let mut payload = [0; 16];
+    let (a, b) = payload.split_at_mut(8);
+    a.copy_from_slice(&previous.to_le_bytes());
+    b.copy_from_slice(&base.to_le_bytes());
+    payload
+}
