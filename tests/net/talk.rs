@@ -7,6 +7,7 @@ use siltstone::server::Config;
 use siltstone::store::{MemoryEngine, StorageEngine};
 use std::sync::Arc;
 
+// tidy: long because it is a table, one line of the conversation after the other.
 pub fn conversation() -> Vec<(String, String)> {
     [one_key(), many_keys()].concat()
 }
