@@ -114,19 +114,24 @@ impl Inner {
         self.sync_to(position)
     }
 
-    /// Makes the next log segment ready, unless one is.
+    /// Makes the next log segment ready, once the present one is half full. Each is four times as large as the one before,
+    /// up to [`Inner::segment_capacity`]: a database that is opened for a few writes fills no megabytes with zeros.
     pub fn prepare_spare(&self) -> Result<()> {
-        if self.commit.lock().spare.is_some() || self.poisoned().is_some() {
-            return Ok(());
-        }
+        let capacity = {
+            let committer = self.commit.lock();
+            if committer.spare.is_some() || !committer.log.wants_next() || self.poisoned().is_some() {
+                return Ok(());
+            }
+            (committer.log.capacity() * 4).min(self.segment_capacity())
+        };
         let number = self.next_log.fetch_add(1, Ordering::Relaxed);
         let used = self.used_segments.lock().pop();
-        let segment = segment::prepare(&self.dir, self.log_place(number), self.segment_capacity(), used)?;
+        let segment = segment::prepare(&self.dir, self.log_place(number), capacity, used)?;
         self.commit.lock().spare = Some(segment);
         Ok(())
     }
 
-    /// How large a segment is made: what fills a write buffer fits into it.
+    /// How large a segment is made at most: what fills a write buffer fits into it.
     pub fn segment_capacity(&self) -> u64 {
         (self.options.memtable_bytes as u64).clamp(64 << 10, 64 << 20)
     }

@@ -97,6 +97,9 @@ impl Inner {
                 self.poison(e);
             }
         })?;
+        if committer.log.wants_next() && !self.spare_asked.swap(true, Ordering::Relaxed) {
+            self.signals.log.raise();
+        }
         let mut seq = first;
         for entry in batch::entries(payload) {
             let entry = entry.map_err(|(at, why)| Error::invalid(format!("batch, at byte {at}: {why}")))?;
@@ -111,8 +114,8 @@ impl Inner {
 
     /// Goes on in the spare segment, if one is ready; if not, the present one grows.
     fn next_segment(&self, committer: &mut Committer) -> Result<()> {
-        self.signals.log.raise();
         let Some(spare) = committer.spare.take() else { return Ok(()) };
+        self.spare_asked.store(false, Ordering::Relaxed);
         let (next_seq, synced) = (committer.next_seq, self.group_sync.synced());
         committer.log.rotate(spare, next_seq, synced)
     }

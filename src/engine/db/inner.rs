@@ -59,6 +59,8 @@ pub struct Inner {
     pub signals: Signals,
     /// Raised at close: background work ends at its next look.
     pub stop: AtomicBool,
+    /// The log thread was told that the next segment is needed.
+    pub spare_asked: AtomicBool,
     state: AtomicU8,
     read_only: OnceLock<Arc<Error>>,
 
@@ -155,6 +157,7 @@ impl Inner {
             counters: Counters::default(),
             signals: Signals::default(),
             stop: AtomicBool::new(false),
+            spare_asked: AtomicBool::new(false),
             state: AtomicU8::new(OPEN),
             read_only: OnceLock::new(),
             commit: Mutex::new(parts.committer),
