@@ -30,7 +30,8 @@ pub fn start(inner: &Arc<Inner>) -> Result<Vec<JoinHandle<()>>> {
     if inner.options.background == Background::Stepped {
         return Ok(Vec::new());
     }
-    let threads: [(&str, fn(&Inner)); 3] =
+    type Body = fn(&Inner);
+    let threads: [(&str, Body); 3] =
         [("siltstone-log", log_loop), ("siltstone-flush", flush_loop), ("siltstone-compact", compact_loop)];
     threads
         .into_iter()
