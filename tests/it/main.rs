@@ -17,6 +17,7 @@
 
 #[cfg(feature = "cli")]
 mod cli;
+mod concurrency;
 mod model;
 mod smoke;
 mod support;

@@ -1,6 +1,6 @@
 //! Who does the work that nobody waits for.
 //!
-//! Three threads, each with one concern, because a slow one must not hold up another: *log* (prepares segments, syncs for
+//! Three threads that last, each with one concern, because a slow one must not hold up another: *log* (prepares segments, syncs for
 //! those who do not lead a sync themselves, and at the interval), *flush*, *compact*. Priorities are strict by this division:
 //! a flush never waits for a compaction. Under `Background::Stepped` there are no threads, and a caller in need of room
 //! does one step after the other itself.
@@ -9,6 +9,7 @@
 //! with a named reason rather than into silence.
 
 use super::inner::Inner;
+use super::warm::open_tables;
 use crate::engine::compaction::picker::Urgency;
 use crate::engine::options::{Background, Durability};
 use crate::engine::wal::segment;
@@ -31,10 +32,16 @@ pub fn start(inner: &Arc<Inner>) -> Result<Vec<JoinHandle<()>>> {
         return Ok(Vec::new());
     }
     type Body = fn(&Inner);
-    let threads: [(&str, Body); 3] =
-        [("siltstone-log", log_loop), ("siltstone-flush", flush_loop), ("siltstone-compact", compact_loop)];
+    let threads: [(&str, Body); 4] = [
+        ("siltstone-log", log_loop),
+        ("siltstone-flush", flush_loop),
+        ("siltstone-compact", compact_loop),
+        ("siltstone-open", open_tables),
+    ];
+    let without_tables = inner.super_version.load().version.table_count() == 0;
     threads
         .into_iter()
+        .filter(|(name, _)| *name != "siltstone-open" || !without_tables)
         .map(|(name, body)| {
             let inner = Arc::clone(inner);
             let thread = std::thread::Builder::new().name(name.into()).spawn(move || body(&inner));
@@ -71,7 +78,9 @@ fn log_loop(inner: &Inner) {
 fn flush_loop(inner: &Inner) {
     while !inner.stop.load(Ordering::Acquire) {
         let seen = inner.signals.flush.count();
-        let pause = match inner.report(inner.flush_sealed()) {
+        let flushed = inner.flush_sealed();
+        *inner.flush_error.lock() = flushed.as_ref().err().cloned();
+        let pause = match inner.report(flushed) {
             Some(true) => continue,
             Some(false) => None,
             None => Some(PAUSE),

@@ -5,6 +5,7 @@ use crate::Result;
 use crate::engine::options::{Background, Durability};
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 /// The second half of a write: waiting until it is as durable as was asked for.
@@ -70,9 +71,11 @@ impl Db {
             return Poll::Ready(inner.sync_to(position));
         }
         let poll = inner.group_sync.poll(position, context);
-        if poll.is_pending() {
-            inner.signals.log.raise();
+        if poll.is_ready() {
+            return poll;
         }
-        poll
+        inner.signals.log.raise();
+        // Close syncs for those who left their waker before it stopped the log thread; who comes later does it himself.
+        if inner.stop.load(Ordering::Acquire) { Poll::Ready(inner.sync_to(position)) } else { poll }
     }
 }

@@ -70,6 +70,8 @@ pub struct Inner {
     pub buffers: Mutex<Buffers>,
     pub used_segments: Mutex<Vec<u64>>,
     pub last_background_error: Mutex<Option<Error>>,
+    /// Why the last flush failed, for whoever waits for it.
+    pub flush_error: Mutex<Option<Error>>,
     /// Since when there has been no room for writes, on the monotonic clock.
     pub full_since: Mutex<Option<Duration>>,
     /// Held by whoever compacts. Comes before all other locks.
@@ -90,7 +92,7 @@ pub struct Signals {
     /// The flush thread: a buffer was sealed.
     pub flush: Signal,
     /// The compaction thread: the tables changed, or a file can be removed.
-    pub compact: Signal,
+    pub compact: Arc<Signal>,
     /// Writers and closers: a flush or a compaction ended.
     pub room: Signal,
 }
@@ -165,6 +167,7 @@ impl Inner {
             buffers: Mutex::new(parts.buffers),
             used_segments: Mutex::default(),
             last_background_error: Mutex::default(),
+            flush_error: Mutex::default(),
             full_since: Mutex::default(),
             compacting: Mutex::default(),
             picker_cursors: Mutex::default(),

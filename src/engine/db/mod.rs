@@ -21,6 +21,7 @@ mod snapshot_list;
 mod stats;
 mod throttle;
 mod verify;
+mod warm;
 
 pub use commit_handle::Commit;
 pub use open::RecoveryReport;
