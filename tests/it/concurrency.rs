@@ -3,6 +3,7 @@
 //! Bounded by counts, not by time. Schedules differ from run to run; what is checked holds for all of them.
 
 use crate::support::Random;
+use siltstone::vfs::mem::{CrashPolicy, MemVfs};
 use siltstone::{Db, Durability, Error, Options, WriteBatch};
 use std::future::Future;
 use std::pin::pin;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
+use std::time::Duration;
 
 fn small(folder: &tempfile::TempDir) -> Options {
     let _ = folder;
@@ -170,6 +172,26 @@ fn commits_can_be_awaited_without_a_runtime_and_end_when_the_database_closes() {
     assert_eq!(db.iter().count(), 300);
 }
 
+#[test]
+fn an_interval_write_becomes_durable_by_itself() {
+    let vfs = MemVfs::new();
+    let db = Options::default().vfs(Arc::new(vfs.clone())).durability(Durability::Os).open("/db").unwrap();
+    let mut batch = WriteBatch::new();
+    batch.put("k", "v");
+    db.write_with(batch, Durability::Interval(Duration::from_millis(2))).unwrap();
+    let survives = || {
+        let image = vfs.crash_image(CrashPolicy::Strict, 1);
+        let again = Options::default().vfs(Arc::new(image)).open("/db").unwrap();
+        again.get("k").unwrap().is_some()
+    };
+    let mut looks = 0;
+    while !survives() {
+        looks += 1;
+        assert!(looks < 2000, "a write of this interval is still not durable");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// A table that a compaction replaced is removed when its last reader lets go, not before and not never.
 #[test]
 fn files_live_as_long_as_their_readers() {
@@ -195,6 +217,6 @@ fn files_live_as_long_as_their_readers() {
     while tables() > 1 {
         waits += 1;
         assert!(waits < 2000, "a table nobody reads is still there");
-        thread::sleep(std::time::Duration::from_millis(5));
+        thread::sleep(Duration::from_millis(5));
     }
 }

@@ -11,7 +11,7 @@
 use super::inner::Inner;
 use super::warm::open_tables;
 use crate::engine::compaction::picker::Urgency;
-use crate::engine::options::{Background, Durability};
+use crate::engine::options::Background;
 use crate::engine::wal::segment;
 use crate::{Error, Result};
 use std::sync::Arc;
@@ -55,14 +55,12 @@ fn inner_path(name: &str) -> &std::path::Path {
 }
 
 fn log_loop(inner: &Inner) {
-    let limit = match inner.options.durability {
-        Durability::Interval(interval) => Some(interval),
-        _ => None,
-    };
+    let clock = &*inner.options.clock;
     while !inner.stop.load(Ordering::Acquire) {
         let seen = inner.signals.log.count();
         inner.report(inner.prepare_spare());
-        if limit.is_some() || inner.group_sync.has_wakers() {
+        if inner.sync_deadline.has_come(clock) || inner.group_sync.has_wakers() {
+            // Whoever waits gets the error; the next write does in any case.
             let _ = inner.sync_all();
         }
         if inner.group_sync.has_wakers() && inner.group_sync.failure().is_none() {
@@ -70,7 +68,7 @@ fn log_loop(inner: &Inner) {
         }
         // Tasks that rest because writes are slowed down are let in by the clock, not by a signal.
         let resting = inner.signals.room.has_tasks().then_some(REST);
-        inner.signals.log.wait(seen, resting.or(limit));
+        inner.signals.log.wait(seen, resting.or(inner.sync_deadline.remaining(clock)));
         inner.signals.room.wake_tasks();
     }
 }
@@ -116,6 +114,18 @@ impl Inner {
     fn compact_step(&self, urgency: Urgency) -> Result<bool> {
         let _one_at_a_time = self.compacting.lock();
         self.compact_once(urgency)
+    }
+
+    /// Sees to it that what has been written so far is durable within so long.
+    pub fn sync_within(&self, interval: Duration) -> Result<()> {
+        let clock = &*self.options.clock;
+        let earlier = self.sync_deadline.ask(interval, clock);
+        match self.options.background {
+            Background::Threads if earlier => self.signals.log.raise(),
+            Background::Stepped if self.sync_deadline.has_come(clock) => self.sync_all()?,
+            _ => {}
+        }
+        Ok(())
     }
 
     /// Makes durable what has been written so far.

@@ -22,9 +22,13 @@ pub struct Commit {
 }
 
 impl Commit {
-    pub(super) fn new(db: &Db, position: u64, durability: Durability) -> Commit {
-        let position = if durability == Durability::Sync { position } else { 0 };
-        Commit { db: db.clone(), position }
+    pub(super) fn new(db: &Db, position: u64, durability: Durability) -> Result<Commit> {
+        let position = match durability {
+            Durability::Sync => position,
+            Durability::Interval(interval) => db.inner().sync_within(interval).map(|()| 0)?,
+            Durability::Os => 0,
+        };
+        Ok(Commit { db: db.clone(), position })
     }
 
     /// The log position that must be durable for this write to be, or 0 when there is nothing to wait for. Later writes

@@ -15,6 +15,7 @@
 //! (D3) Every change of the tables is durable in the manifest before it is published.
 
 use super::counters::Counters;
+use super::deadline::Deadline;
 use super::group_sync::GroupSync;
 use super::signal::Signal;
 use super::snapshot_list::SnapshotList;
@@ -54,6 +55,7 @@ pub struct Inner {
     pub next_log: AtomicU64,
     pub snapshots: SnapshotList,
     pub group_sync: GroupSync,
+    pub sync_deadline: Deadline,
     pub throttle: Throttle,
     pub counters: Counters,
     pub signals: Signals,
@@ -155,6 +157,7 @@ impl Inner {
             next_log: parts.next_log.into(),
             snapshots: SnapshotList::default(),
             group_sync: parts.group_sync,
+            sync_deadline: Deadline::default(),
             throttle: Throttle::default(),
             counters: Counters::default(),
             signals: Signals::default(),
