@@ -63,6 +63,7 @@ impl Inner {
         // The log thread has those who wait look again every now and then.
         self.signals.log.raise();
         // What one waits for may have happened just before registering.
+        self.check_writable()?;
         if self.room(bytes)? { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
