@@ -81,11 +81,7 @@ impl Inner {
         // Even if the append fails the numbers are gone: a piece of the record may be in the file (wal W1).
         committer.next_seq = last + 1;
         let appended = committer.log.append(first, count, payload, self.group_sync.synced());
-        let position = appended.inspect_err(|e| {
-            if !e.is_transient() {
-                self.poison(e);
-            }
-        })?;
+        let position = self.poison_unless_transient(appended)?;
         let mut seq = first;
         for entry in batch::entries(payload) {
             let entry = entry.map_err(|(at, why)| Error::invalid(format!("batch, at byte {at}: {why}")))?;
@@ -98,12 +94,15 @@ impl Inner {
         Ok(position)
     }
 
-    /// Goes on in the spare segment, if one is ready; if not, the present one grows.
+    /// Goes on in the spare segment, if one is ready; if not, the present one grows. After a full disk the same spare is
+    /// tried again: making another would need space.
     fn next_segment(&self, committer: &mut Committer) -> Result<()> {
         self.signals.log.raise();
-        let Some(spare) = committer.spare.take() else { return Ok(()) };
+        let Some(spare) = committer.spare.clone() else { return Ok(()) };
         let (next_seq, synced) = (committer.next_seq, self.group_sync.synced());
-        committer.log.rotate(spare, next_seq, synced)
+        self.poison_unless_transient(committer.log.rotate(spare, next_seq, synced))?;
+        committer.spare = None;
+        Ok(())
     }
 
     /// Takes the commit lock when the active buffer has room, waiting for that if need be.
