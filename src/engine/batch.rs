@@ -80,6 +80,26 @@ impl WriteBatch {
         self.over = None;
     }
 
+    /// The writes in the order they were added: user keys without their keyspace, and no value for a delete.
+    ///
+    /// For engines behind [`StorageEngine`](crate::store::StorageEngine), which call [`WriteBatch::check`] first: what
+    /// was over a limit is not among the writes.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+        entries(&self.bytes).filter_map(|entry| {
+            let entry = entry.ok()?;
+            let (_, user_key) = KeyspaceId::split(entry.key)?;
+            Some((user_key, (entry.kind != Kind::Delete).then_some(entry.value)))
+        })
+    }
+
+    /// Whether all keys and values, and the batch as a whole, keep to the limits.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] with the length and the limit.
+    pub fn check(&self) -> Result<()> {
+        self.payload().map(drop)
+    }
+
     pub(crate) fn add(&mut self, keyspace: KeyspaceId, kind: Kind, key: &[u8], value: &[u8]) {
         if self.over.is_some() {
             return;
@@ -177,6 +197,16 @@ mod tests {
         let read: Vec<_> = entries(batch.payload().unwrap()).map(Result::unwrap).collect();
         assert_eq!(read[0], Entry { kind: Kind::Put, key: b"\0k", value: b"vv" });
         assert_eq!(read[1], Entry { kind: Kind::Delete, key: b"\0d", value: b"" });
+    }
+
+    #[test]
+    fn iter_gives_user_keys_in_order() {
+        let mut batch = WriteBatch::new();
+        batch.put("k", "v");
+        batch.put("e", "");
+        batch.delete("k");
+        let read: Vec<_> = batch.iter().collect();
+        assert_eq!(read, [(&b"k"[..], Some(&b"v"[..])), (b"e", Some(b"")), (b"k", None)]);
     }
 
     #[test]

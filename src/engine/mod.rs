@@ -27,3 +27,4 @@ pub mod read;
 pub mod compaction;
 
 pub mod db;
+pub mod inspect;

@@ -191,7 +191,8 @@ impl Dir {
     /// [`Error::Io`] or [`Error::DiskFull`].
     pub fn create_all(&self) -> Result<()> {
         let missing = |path: &&Path| self.vfs.list(path).is_err();
-        let new: Vec<&Path> = self.root.ancestors().filter(|p| !p.as_os_str().is_empty()).take_while(missing).collect();
+        let new: Vec<&Path> =
+            self.root.ancestors().filter(|p| !p.as_os_str().is_empty()).take_while(missing).collect();
         self.vfs.create_dir_all(&self.root).map_err(|e| Error::io("create directory", &self.root, e))?;
         for parent in new.iter().filter_map(|path| path.parent()) {
             let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };

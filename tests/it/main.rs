@@ -12,7 +12,7 @@
     reason = "a test fails by panicking"
 )]
 
-mod smoke;
 mod model;
+mod smoke;
 mod support;
 mod tidy;

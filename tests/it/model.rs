@@ -8,7 +8,9 @@
 
 use crate::support::{Random, from_env, key, value};
 use siltstone::vfs::mem::{CrashPolicy, MemVfs, SimClock};
-use siltstone::{Background, Compression, Db, Durability, Options, Range, Slice, Snapshot, WriteBatch, WriteOptions};
+use siltstone::{
+    Background, Compression, Db, Durability, Options, Range, Slice, Snapshot, WriteBatch, WriteOptions,
+};
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Bound;

@@ -18,6 +18,8 @@ use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+/// How long a task that is to write more slowly rests before it looks again.
+const REST: Duration = Duration::from_millis(1);
 /// How long a thread rests after a step that failed.
 const PAUSE: Duration = Duration::from_millis(200);
 /// With nothing to do for this long the database counts as idle, and level 0 is merged down.
@@ -58,7 +60,10 @@ fn log_loop(inner: &Inner) {
         if inner.group_sync.has_wakers() && inner.group_sync.failure().is_none() {
             continue;
         }
-        inner.signals.log.wait(seen, limit);
+        // Tasks that rest because writes are slowed down are let in by the clock, not by a signal.
+        let resting = inner.signals.room.has_tasks().then_some(REST);
+        inner.signals.log.wait(seen, resting.or(limit));
+        inner.signals.room.wake_tasks();
     }
 }
 

@@ -124,7 +124,8 @@ impl Inner {
         loop {
             let seen = self.signals.room.count();
             self.check_writable()?;
-            let waits = self.buffers.lock().sealed.iter().any(|(m, _)| m.min_seq().is_some_and(|seq| seq <= goal));
+            let waits =
+                self.buffers.lock().sealed.iter().any(|(m, _)| m.min_seq().is_some_and(|seq| seq <= goal));
             if !waits {
                 return Ok(());
             }

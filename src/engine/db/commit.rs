@@ -18,23 +18,13 @@ use crate::error::StallReason;
 use crate::{Error, Result};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// How many full buffers may wait for their flush before writers do.
 pub const MAX_SEALED: usize = 2;
 /// How often a waiting writer looks again, should it miss a wake-up.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
-
-/// Whether a write can go ahead.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Room {
-    /// At once.
-    Now,
-    /// After a rest.
-    After(Duration),
-    /// Not before something was flushed or compacted.
-    Full(StallReason),
-}
 
 impl Inner {
     /// Writes a batch and makes it visible; returns the log position that must be synced to make it durable.
@@ -48,32 +38,53 @@ impl Inner {
         self.apply(&mut committer, payload, count)
     }
 
-    /// As [`Inner::write`], but gives up with the reason instead of waiting for room.
-    pub fn try_write(&self, payload: &[u8], count: u32) -> Result<Result<u64, StallReason>> {
+    /// As [`Inner::write`], but never waits: who writes so has asked [`Inner::poll_room`], and the active buffer takes what was
+    /// let in even when it is full.
+    pub fn write_now(&self, payload: &[u8], count: u32) -> Result<u64> {
         let mut committer = self.commit.lock();
         self.check_writable()?;
-        if let Some(reason) = self.make_room(&mut committer)? {
-            return Ok(Err(reason));
+        if count == 0 {
+            return Ok(0);
         }
-        self.apply(&mut committer, payload, count).map(Ok)
+        self.make_room(&mut committer)?;
+        self.apply(&mut committer, payload, count)
     }
 
-    /// What a write of `bytes` would meet. Counts as having asked: a rest that is answered is owed once.
-    pub fn room(&self, bytes: usize) -> Room {
-        if let Some(reason) = self.throttle.stopped() {
-            return Room::Full(reason);
+    /// Ready when a write of `bytes` can go ahead.
+    pub fn poll_room(&self, bytes: usize, context: &Context<'_>) -> Poll<Result<()>> {
+        self.check_writable()?;
+        if self.room(bytes)? {
+            return Poll::Ready(Ok(()));
         }
-        if self.is_full() {
-            return Room::Full(StallReason::WriteBuffersFull);
-        }
-        self.throttle.delay(bytes, self.buffer_fill()).map_or(Room::Now, Room::After)
+        self.signals.room.register(context.waker());
+        // The log thread has those who wait look again every now and then.
+        self.signals.log.raise();
+        // What one waits for may have happened just before registering.
+        if self.room(0)? { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+
+    /// Whether a write of `bytes` can go ahead; an error when there has been no room for longer than the deadline.
+    fn room(&self, bytes: usize) -> Result<bool> {
+        let reason = match self.throttle.stopped() {
+            Some(reason) => reason,
+            None if self.is_full() => StallReason::WriteBuffersFull,
+            None => {
+                *self.full_since.lock() = None;
+                return Ok(self.throttle.delay(bytes, self.buffer_fill_if_pressed()).is_none());
+            }
+        };
+        let now = self.options.clock.monotonic();
+        let waited = now.saturating_sub(*self.full_since.lock().get_or_insert(now));
+        if waited >= self.options.stall_deadline { Err(Error::Stalled { reason, waited }) } else { Ok(false) }
     }
 
     fn apply(&self, committer: &mut Committer, payload: &[u8], count: u32) -> Result<u64> {
         let first = committer.next_seq;
         let last = first + u64::from(count) - 1;
         if last > MAX_SEQ {
-            return Err(Error::invalid("the database has used up its sequence numbers: dump it and load it anew"));
+            return Err(Error::invalid(
+                "the database has used up its sequence numbers: dump it and load it anew",
+            ));
         }
         if !committer.log.has_room(payload.len()) {
             self.next_segment(committer)?;
@@ -154,7 +165,8 @@ impl Inner {
     }
 
     fn is_full_buffer(&self, active: &Memtable) -> bool {
-        active.bytes() >= self.options.memtable_bytes || active.entries() >= self.options.memtable_entries as u64
+        active.bytes() >= self.options.memtable_bytes
+            || active.entries() >= self.options.memtable_entries as u64
     }
 
     fn is_full(&self) -> bool {

@@ -26,12 +26,19 @@ impl Commit {
         Commit { db: db.clone(), position }
     }
 
+    /// The log position that must be durable for this write to be, or 0 when there is nothing to wait for. Later writes
+    /// have higher ones, so of many commits only the highest needs to be waited for; see [`Db::wait_durable`].
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
     /// Blocks until the write is durable.
     ///
     /// # Errors
     /// [`crate::Error::ReadOnly`] when the sync failed: whether the write is there after the next open is unknown.
     pub fn wait(self) -> Result<()> {
-        self.db.inner().sync_to(self.position)
+        self.db.wait_durable(self.position)
     }
 }
 
@@ -39,11 +46,30 @@ impl Future for Commit {
     type Output = Result<()>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
-        let inner = self.db.inner();
+        self.db.poll_durable(self.position, context)
+    }
+}
+
+impl Db {
+    /// Blocks until the log is durable up to a [`Commit::position`], leading the sync if nobody else does.
+    ///
+    /// # Errors
+    /// As [`Commit::wait`].
+    pub fn wait_durable(&self, position: u64) -> Result<()> {
+        self.inner().sync_to(position)
+    }
+
+    /// Ready when the log is durable up to a [`Commit::position`]; otherwise a background thread syncs, and the waker is
+    /// called then.
+    ///
+    /// # Errors
+    /// As [`Commit::wait`].
+    pub fn poll_durable(&self, position: u64, context: &mut Context<'_>) -> Poll<Result<()>> {
+        let inner = self.inner();
         if inner.options.background == Background::Stepped {
-            return Poll::Ready(inner.sync_to(self.position));
+            return Poll::Ready(inner.sync_to(position));
         }
-        let poll = inner.group_sync.poll(self.position, context);
+        let poll = inner.group_sync.poll(position, context);
         if poll.is_pending() {
             inner.signals.log.raise();
         }

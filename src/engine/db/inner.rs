@@ -37,6 +37,7 @@ use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 /// An open database.
 pub struct Inner {
@@ -68,6 +69,8 @@ pub struct Inner {
     pub buffers: Mutex<Buffers>,
     pub used_segments: Mutex<Vec<u64>>,
     pub last_background_error: Mutex<Option<Error>>,
+    /// Since when there has been no room for writes, on the monotonic clock.
+    pub full_since: Mutex<Option<Duration>>,
     /// Held by whoever compacts. Comes before all other locks.
     pub compacting: Mutex<()>,
     pub picker_cursors: Mutex<crate::engine::compaction::picker::Cursors>,
@@ -160,6 +163,7 @@ impl Inner {
             buffers: Mutex::new(parts.buffers),
             used_segments: Mutex::default(),
             last_background_error: Mutex::default(),
+            full_since: Mutex::default(),
             compacting: Mutex::default(),
             picker_cursors: Mutex::default(),
         }

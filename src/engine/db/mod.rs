@@ -21,7 +21,6 @@ mod stats;
 mod throttle;
 mod verify;
 
-pub use commit::Room;
 pub use commit_handle::Commit;
 pub use open::RecoveryReport;
 pub use range::Range;
@@ -33,7 +32,6 @@ use crate::engine::batch::WriteBatch;
 use crate::engine::key::{self, KeyspaceId, Kind, MAX_KEY_LEN};
 use crate::engine::options::{Durability, Options};
 use crate::engine::slice::Slice;
-use crate::error::StallReason;
 use crate::{Error, Result};
 use close::Handle;
 use inner::Inner;
@@ -43,6 +41,7 @@ use std::ops::RangeBounds;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
 
 /// An open database: an ordered map from byte strings to byte strings, in one folder.
 ///
@@ -163,24 +162,23 @@ impl Db {
         Ok(Commit::new(self, position, self.durability(options.into())))
     }
 
-    /// As [`Db::commit`] for callers that must not block: where a write would wait for room, the answer is the reason, and
-    /// nothing was done. Smooth slowing-down is left to the caller, who asks [`Db::room`] first.
+    /// As [`Db::commit`] for callers that must not block: it never waits for room. Wait for that with [`Db::poll_room`]
+    /// first; what was let in so is taken even when the write buffer is full by then.
     ///
     /// # Errors
     /// As [`Db::commit`].
-    pub fn try_commit(
-        &self,
-        batch: &WriteBatch,
-        options: impl Into<WriteOptions>,
-    ) -> Result<std::result::Result<Commit, StallReason>> {
-        let written = self.inner().try_write(batch.payload()?, batch.len() as u32)?;
-        Ok(written.map(|position| Commit::new(self, position, self.durability(options.into()))))
+    pub fn commit_now(&self, batch: &WriteBatch, options: impl Into<WriteOptions>) -> Result<Commit> {
+        let position = self.inner().write_now(batch.payload()?, batch.len() as u32)?;
+        Ok(Commit::new(self, position, self.durability(options.into())))
     }
 
-    /// Whether a write of about `bytes` could go ahead now, should rest first, or has no room.
-    #[must_use]
-    pub fn room(&self, bytes: usize) -> Room {
-        self.inner().room(bytes)
+    /// Ready when a write of about `bytes` need not wait; otherwise the waker is called when that may have changed.
+    ///
+    /// # Errors
+    /// [`Error::Stalled`] when there has been no room for longer than the deadline, [`Error::ReadOnly`],
+    /// [`Error::Closed`].
+    pub fn poll_room(&self, bytes: usize, context: &mut Context<'_>) -> Poll<Result<()>> {
+        self.inner().poll_room(bytes, context)
     }
 
     /// The value of `key`, or `None`.

@@ -127,7 +127,17 @@ impl Opening {
         files.belong_to(manifest.database());
         let (filling, _) = Memtable::new(memtable::Config { expected_keys: 0 });
         let next_table = manifest.registry().next_table;
-        Ok(Opening { options, dir, manifest, files, report, full: Vec::new(), filling, newest_log: 0, next_table })
+        Ok(Opening {
+            options,
+            dir,
+            manifest,
+            files,
+            report,
+            full: Vec::new(),
+            filling,
+            newest_log: 0,
+            next_table,
+        })
     }
 
     /// Removes what no edit names; gives the log segments, ascending.
@@ -268,7 +278,12 @@ impl Opening {
             files: self.files,
             manifest: self.manifest,
             super_version,
-            committer: Committer { log: start.log, active: self.filling, next_seq: start.next_seq, spare: None },
+            committer: Committer {
+                log: start.log,
+                active: self.filling,
+                next_seq: start.next_seq,
+                spare: None,
+            },
             buffers: Buffers { sealed, active: start.at },
             next_table: self.next_table,
             next_log: start.at.segment + 1,
@@ -289,7 +304,8 @@ impl Opening {
         let place = Place { database: self.manifest.database(), kind: FileKind::Log, number };
         // A small one: most databases are opened for a few writes, and filling costs time.
         let segment = segment::prepare(&self.dir, place, segment::MIN_CAPACITY, None)?;
-        let mut log = Writer::start(segment, recovered.segment, recovered.position, next_seq, recovered.position)?;
+        let mut log =
+            Writer::start(segment, recovered.segment, recovered.position, next_seq, recovered.position)?;
         let target = log.sync_target(recovered.position);
         for file in &target.files {
             file.sync()?;

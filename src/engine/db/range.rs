@@ -56,10 +56,11 @@ impl Range {
         let view = self.view.as_ref().map_err(Error::clone)?;
         let end = if forward { &mut self.front } else { &mut self.back };
         let upper = self.upper.as_deref();
-        let visible = end.visible.get_or_insert_with(|| {
-            Visible::new(view.super_version.cursor(&self.lower, upper), view.seq)
-        });
-        let pair = if forward { visible.next(&self.lower, upper)? } else { visible.prev(&self.lower, upper)? };
+        let visible = end
+            .visible
+            .get_or_insert_with(|| Visible::new(view.super_version.cursor(&self.lower, upper), view.seq));
+        let pair =
+            if forward { visible.next(&self.lower, upper)? } else { visible.prev(&self.lower, upper)? };
         let Some((key, value)) = pair else { return Ok(None) };
         end.last = Some(key.clone());
         if let (Some(front), Some(back)) = (&self.front.last, &self.back.last)

@@ -1,6 +1,7 @@
-//! A thread's reason to wake up. A raised signal stays raised until somebody takes it, so none is lost.
+//! A reason to wake up, for threads and for tasks. It is counted, so that one who looks before waiting misses none.
 
 use parking_lot::{Condvar, Mutex};
+use std::task::Waker;
 use std::time::Duration;
 
 /// Counts how often it was raised.
@@ -8,6 +9,7 @@ use std::time::Duration;
 pub struct Signal {
     raised: Mutex<u64>,
     changed: Condvar,
+    tasks: Mutex<Vec<Waker>>,
 }
 
 impl Signal {
@@ -15,6 +17,24 @@ impl Signal {
     pub fn raise(&self) {
         *self.raised.lock() += 1;
         self.changed.notify_all();
+        self.wake_tasks();
+    }
+
+    /// Has a task woken at the next raise. Look at what the signal is about once more after this.
+    pub fn register(&self, task: &Waker) {
+        self.tasks.lock().push(task.clone());
+    }
+
+    /// Whether tasks wait.
+    pub fn has_tasks(&self) -> bool {
+        !self.tasks.lock().is_empty()
+    }
+
+    /// Wakes the tasks only, to look again.
+    pub fn wake_tasks(&self) {
+        // Taken out first: a waker may run code that comes back here.
+        let tasks = std::mem::take(&mut *self.tasks.lock());
+        tasks.into_iter().for_each(Waker::wake);
     }
 
     /// How often it was raised. Read it *before* looking at what the signal is about.

@@ -109,6 +109,8 @@ pub struct Stats {
     pub compaction_written_bytes: u64,
     /// Seconds spent in them.
     pub compaction_seconds: f64,
+    /// True while a compaction is running.
+    pub compacting: bool,
     /// Bytes that compaction owes.
     pub compaction_debt_bytes: u64,
     /// Seconds that writes were slowed down.
@@ -171,6 +173,7 @@ impl Inner {
             compaction_read_bytes: count(&c.compaction_read),
             compaction_written_bytes: count(&c.compaction_written),
             compaction_seconds: seconds(&c.compaction_nanos),
+            compacting: self.compacting.is_locked(),
             compaction_debt_bytes: super::compact::debt(&view.version, &self.options),
             slowed_seconds: seconds(&c.slowed_nanos),
             stalled_seconds: c.stalls.lock().iter().map(|(k, v)| (*k, v.as_secs_f64())).collect(),
@@ -188,15 +191,39 @@ impl fmt::Display for Stats {
         let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
         writeln!(f, "level  tables       MiB      entries    deletions")?;
         for l in &self.levels {
-            writeln!(f, "{:>5} {:>7} {:>9.1} {:>12} {:>12}", l.level, l.tables, mib(l.bytes), l.entries, l.deletions)?;
+            writeln!(
+                f,
+                "{:>5} {:>7} {:>9.1} {:>12} {:>12}",
+                l.level,
+                l.tables,
+                mib(l.bytes),
+                l.entries,
+                l.deletions
+            )?;
         }
-        writeln!(f, "tables        {:.1} MiB on disk for {:.1} MiB of keys and values", mib(self.table_bytes), mib(self.raw_bytes))?;
+        writeln!(
+            f,
+            "tables        {:.1} MiB on disk for {:.1} MiB of keys and values",
+            mib(self.table_bytes),
+            mib(self.raw_bytes)
+        )?;
         writeln!(f, "entries       {} (superseded versions and deletions included)", self.entries)?;
         writeln!(f, "sequence      {}", self.last_sequence)?;
         writeln!(f, "write buffers {} with {:.1} MiB", self.buffers, mib(self.buffer_bytes as u64))?;
-        writeln!(f, "block cache   {:.1} of {:.1} MiB", mib(self.cache_bytes as u64), mib(self.cache_budget as u64))?;
+        writeln!(
+            f,
+            "block cache   {:.1} of {:.1} MiB",
+            mib(self.cache_bytes as u64),
+            mib(self.cache_budget as u64)
+        )?;
         writeln!(f, "table memory  {:.1} MiB of indexes and filters", mib(self.table_memory_bytes as u64))?;
-        writeln!(f, "flushes       {} wrote {:.1} MiB in {:.2} s", self.flushes, mib(self.flushed_bytes), self.flush_seconds)?;
+        writeln!(
+            f,
+            "flushes       {} wrote {:.1} MiB in {:.2} s",
+            self.flushes,
+            mib(self.flushed_bytes),
+            self.flush_seconds
+        )?;
         writeln!(
             f,
             "compactions   {} read {:.1} MiB and wrote {:.1} MiB in {:.2} s; {:.1} MiB owed",
@@ -206,7 +233,11 @@ impl fmt::Display for Stats {
             self.compaction_seconds,
             mib(self.compaction_debt_bytes)
         )?;
-        write!(f, "writes        slowed {:.2} s, longest stall {:.3} s", self.slowed_seconds, self.longest_stall_seconds)?;
+        write!(
+            f,
+            "writes        slowed {:.2} s, longest stall {:.3} s",
+            self.slowed_seconds, self.longest_stall_seconds
+        )?;
         for (reason, seconds) in &self.stalled_seconds {
             write!(f, ", {reason} {seconds:.2} s")?;
         }

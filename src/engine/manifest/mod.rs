@@ -17,12 +17,10 @@ pub mod registry;
 pub mod replay;
 pub mod set;
 pub mod version;
-
-
 pub use edit::Edit;
 pub use files::{Presence, check_files, look};
 pub use level::TableRef;
-pub use set::{Manifest, Opened};
+pub use set::Manifest;
 pub use version::Version;
 
 /// How many levels there are, level 0 included.

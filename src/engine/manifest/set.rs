@@ -253,7 +253,8 @@ impl<H> Manifest<H> {
     /// After a full disk: cuts off what there may be of the record, durably, and it is as if nothing had been written (S1).
     /// The sync is no repetition (V4): none has failed.
     fn undo(&mut self, error: Error) -> Error {
-        if error.is_transient() && self.file.set_len(self.end.offset).and_then(|()| self.file.sync()).is_ok() {
+        if error.is_transient() && self.file.set_len(self.end.offset).and_then(|()| self.file.sync()).is_ok()
+        {
             return error;
         }
         self.fail(error)

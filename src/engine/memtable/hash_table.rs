@@ -52,7 +52,8 @@ struct Slots {
 impl HashTable {
     /// A table for the entries of `arena` that needs not grow for `expected` keys.
     pub fn new(arena: &Arc<Arena>, expected: usize) -> TableWriter {
-        let slots = Slots::new((expected.div_ceil(5) * 8).next_power_of_two().max(MIN_SLOTS), ptr::null_mut());
+        let slots =
+            Slots::new((expected.div_ceil(5) * 8).next_power_of_two().max(MIN_SLOTS), ptr::null_mut());
         let bytes = AtomicUsize::new(slots.bytes());
         let current = AtomicPtr::new(Box::into_raw(Box::new(slots)));
         TableWriter { table: Arc::new(HashTable { current, arena: Arc::clone(arena), bytes }), used: 0 }

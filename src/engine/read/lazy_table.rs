@@ -1,12 +1,12 @@
 //! A table of a version: opened when first read, its file given up when last let go.
 
-use crate::{Error, Result};
 use crate::engine::cache::Cache;
 use crate::engine::checksum::Place;
 use crate::engine::filename::FileName;
 use crate::engine::header::FileKind;
 use crate::engine::sstable::{Block, Table, TableSummary};
 use crate::vfs::{Dir, Mode};
+use crate::{Error, Result};
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -26,7 +26,13 @@ impl TableFiles {
     /// The tables in `dir`.
     #[must_use]
     pub fn new(dir: Dir, cache: Arc<Cache<Block>>) -> Arc<TableFiles> {
-        Arc::new(TableFiles { dir, database: OnceLock::new(), cache, removable: Mutex::default(), memory: AtomicUsize::new(0) })
+        Arc::new(TableFiles {
+            dir,
+            database: OnceLock::new(),
+            cache,
+            removable: Mutex::default(),
+            memory: AtomicUsize::new(0),
+        })
     }
 
     /// Says which database they belong to; known once its manifest was read, and before any table is opened.

@@ -114,26 +114,23 @@ impl<C: Cursor> Visible<C> {
 
     /// The value of `last`, whose oldest version the cursor is at, as the reader sees it. Leaves the cursor before the key.
     fn newest_going_down(&mut self) -> Result<Option<Slice>> {
-        let mut newest: Option<(Trailer, Slice)> = None;
         for _ in 0..STEPS {
             let trailer = self.cursor.trailer();
             if trailer.seq() > self.seq {
                 break;
             }
-            newest = Some((trailer, self.cursor.value_slice()));
+            let value = self.cursor.value_slice();
             self.cursor.prev()?;
             if !self.cursor.valid() || self.cursor.key() != self.last {
-                return value_of(newest);
+                return value_of(Some((trailer, value)));
             }
         }
         // Too many versions, or newer ones than the reader's: find the one by search, then the key before.
         self.cursor.seek(&self.last, Trailer::upper(self.seq))?;
-        newest = None;
-        if self.cursor.valid() && self.cursor.key() == self.last {
-            newest = Some((self.cursor.trailer(), self.cursor.value_slice()));
-        }
+        let here = self.cursor.valid() && self.cursor.key() == self.last;
+        let found = here.then(|| (self.cursor.trailer(), self.cursor.value_slice()));
         self.cursor.seek_before(&self.last, Trailer(u64::MAX))?;
-        value_of(newest)
+        value_of(found)
     }
 }
 

@@ -12,7 +12,7 @@
 //! A search compares heads of eight bytes, loaded straight from the suffixes. Since every position is reached in one
 //! step, going backward costs what going forward costs.
 
-use super::block_builder::{MAX_COUNT, MIXED_KINDS, TAIL_LEN, Tail, tag};
+use super::block_builder::{Parts, TAIL_LEN, Tail, tag};
 use super::format::Damage;
 use crate::engine::cache::Weigh;
 use crate::engine::key::{MAX_SEQ, Trailer};
@@ -269,7 +269,7 @@ impl<'a> View<'a> {
     #[inline]
     fn head(self, i: usize) -> u64 {
         let (start, len) = self.block.suffixes.get(i);
-        let word = self.load(self.block.suffixes_at + start);
+        let word = load(self.bytes, self.block.suffixes_at + start);
         let beyond = 64 - 8 * len.min(8) as u32;
         u64::from_be_bytes(word) & u64::MAX.checked_shl(beyond).unwrap_or(0)
     }
@@ -278,12 +278,7 @@ impl<'a> View<'a> {
     #[inline]
     fn delta(self, i: usize) -> u64 {
         let at = self.block.sequences_at + i * self.block.sequence_width;
-        u64::from_le_bytes(self.load(at)) & self.block.sequence_mask
-    }
-
-    #[inline]
-    fn load(self, at: usize) -> [u8; 8] {
-        load(self.bytes, at)
+        u64::from_le_bytes(load(self.bytes, at)) & self.block.sequence_mask
     }
 
     fn tags(self) -> &'a [u8] {
@@ -336,58 +331,6 @@ impl Spans {
     }
 }
 
-/// Where the parts of a block lie.
-struct Parts {
-    values: Range<usize>,
-    suffixes: Range<usize>,
-    value_lens: Range<usize>,
-    suffix_lens: Range<usize>,
-    sequences: Range<usize>,
-    kinds: Range<usize>,
-    tags: Range<usize>,
-    prefix: Range<usize>,
-}
-
-impl Parts {
-    /// The parts the tail describes, which must fill the content exactly (B2).
-    fn of(tail: &Tail, len: usize) -> Result<Parts, Damage> {
-        let [value_width, suffix_width, sequence_width] = tail.widths;
-        if tail.reserved != 0 {
-            let found = format!("flags {:#04x}", tail.reserved);
-            return Err(Damage::Unknown { what: "block flags", found, supported: "none" });
-        }
-        let count = u64::from(tail.count);
-        if count == 0 || value_width > 4 || tail.base >> 8 > MAX_SEQ {
-            return Damage::corrupt(format!("a block cannot have this tail: {tail:?}"));
-        }
-        let total = |len: u32, width: u8| u64::from(len) * if width == 0 { count } else { 1 };
-        let mixed = u64::from(tail.base.to_le_bytes()[0] == MIXED_KINDS);
-        let lens = [
-            total(tail.value_len, value_width),
-            total(tail.suffix_len, suffix_width),
-            count * u64::from(value_width),
-            count * u64::from(suffix_width),
-            count * u64::from(sequence_width),
-            count * mixed,
-            count,
-            u64::from(tail.prefix_len),
-        ];
-        // At most 65535 times 4 GiB, eight times: no overflow.
-        let sum = lens.iter().sum::<u64>() + TAIL_LEN as u64;
-        if sum != len as u64 {
-            return Damage::corrupt(format!("its parts add up to {sum} bytes, {len} expected"));
-        }
-        // Each part is at most `len`, so it fits.
-        let mut end = 0usize;
-        let [values, suffixes, value_lens, suffix_lens, sequences, kinds, tags, prefix] = lens.map(|len| {
-            let start = end;
-            end += len as usize;
-            start..end
-        });
-        Ok(Parts { values, suffixes, value_lens, suffix_lens, sequences, kinds, tags, prefix })
-    }
-}
-
 /// The bits of a number of so many bytes, below 8.
 fn mask(width: u8) -> u64 {
     (1 << (8 * u32::from(width.min(7)))) - 1
@@ -399,8 +342,7 @@ fn load(bytes: &[u8], at: usize) -> [u8; 8] {
     bytes.get(at..).and_then(<[u8]>::first_chunk::<8>).copied().unwrap_or_default()
 }
 
-const _: () = assert!(MAX_COUNT <= u16::MAX as usize && TAIL_LEN >= 8);
+const _: () = assert!(TAIL_LEN >= 8, "B3");
 
 #[cfg(test)]
-#[path = "block_tests.rs"]
 mod tests;

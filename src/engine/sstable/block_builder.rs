@@ -30,8 +30,10 @@
 //! meets the incompressible keys first begins to skip, and misses the matches in the values: offsets, keys, values made
 //! 16 KiB blocks a third larger. Restart points with prefix compression were larger too, and 3 to 10 times slower.
 
+use super::format::Damage;
 use crate::engine::coding::Reader;
-use crate::engine::key::{self, Trailer};
+use crate::engine::key::{self, MAX_SEQ, Trailer};
+use std::ops::Range;
 
 /// The length of the fixed end of a block.
 pub const TAIL_LEN: usize = 24;
@@ -86,6 +88,69 @@ impl Tail {
         let (count, widths, reserved) = (r.u16()?, r.u8()?, r.u8()?);
         let widths = [widths & 7, widths >> 3 & 3, widths >> 5];
         Some(Tail { base, value_len, suffix_len, prefix_len, count, widths, reserved })
+    }
+}
+
+/// Where the parts of a block lie.
+pub struct Parts {
+    /// The values, one after the other.
+    pub values: Range<usize>,
+    /// The suffixes, one after the other.
+    pub suffixes: Range<usize>,
+    /// The lengths of the values, if stored.
+    pub value_lens: Range<usize>,
+    /// The lengths of the suffixes, if stored.
+    pub suffix_lens: Range<usize>,
+    /// What is added to the lowest sequence number, if stored.
+    pub sequences: Range<usize>,
+    /// The kinds, if stored.
+    pub kinds: Range<usize>,
+    /// The tags.
+    pub tags: Range<usize>,
+    /// The prefix.
+    pub prefix: Range<usize>,
+}
+
+impl Parts {
+    /// The parts the tail describes, which must fill the content exactly (B2).
+    ///
+    /// # Errors
+    /// [`Damage`] of either kind.
+    pub fn of(tail: &Tail, len: usize) -> Result<Parts, Damage> {
+        let [value_width, suffix_width, sequence_width] = tail.widths;
+        if tail.reserved != 0 {
+            let found = format!("flags {:#04x}", tail.reserved);
+            return Err(Damage::Unknown { what: "block flags", found, supported: "none" });
+        }
+        let count = u64::from(tail.count);
+        if count == 0 || value_width > 4 || tail.base >> 8 > MAX_SEQ {
+            return Damage::corrupt(format!("a block cannot have this tail: {tail:?}"));
+        }
+        let total = |len: u32, width: u8| u64::from(len) * if width == 0 { count } else { 1 };
+        let mixed = u64::from(tail.base.to_le_bytes()[0] == MIXED_KINDS);
+        let lens = [
+            total(tail.value_len, value_width),
+            total(tail.suffix_len, suffix_width),
+            count * u64::from(value_width),
+            count * u64::from(suffix_width),
+            count * u64::from(sequence_width),
+            count * mixed,
+            count,
+            u64::from(tail.prefix_len),
+        ];
+        // At most 65535 times 4 GiB, eight times: no overflow.
+        let sum = lens.iter().sum::<u64>() + TAIL_LEN as u64;
+        if sum != len as u64 {
+            return Damage::corrupt(format!("its parts add up to {sum} bytes, {len} expected"));
+        }
+        // Each part is at most `len`, so it fits.
+        let mut end = 0usize;
+        let [values, suffixes, value_lens, suffix_lens, sequences, kinds, tags, prefix] = lens.map(|len| {
+            let start = end;
+            end += len as usize;
+            start..end
+        });
+        Ok(Parts { values, suffixes, value_lens, suffix_lens, sequences, kinds, tags, prefix })
     }
 }
 

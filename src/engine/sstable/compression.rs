@@ -99,9 +99,7 @@ pub fn unpack(kind: u8, payload: &[u8]) -> Result<Vec<u8>, Damage> {
     };
     match content {
         Ok(content) if content.len() == declared as usize => Ok(content),
-        Ok(content) => {
-            Damage::corrupt(format!("{} bytes of content, {declared} expected", content.len()))
-        }
+        Ok(content) => Damage::corrupt(format!("{} bytes of content, {declared} expected", content.len())),
         Err(detail) => Damage::corrupt(format!("{name}: {detail}")),
     }
 }

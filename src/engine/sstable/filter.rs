@@ -64,7 +64,8 @@ impl Filter {
             return Err(Damage::Unknown { what: "filter kind", found, supported: "kind 1" });
         }
         let bloom = Bloom::from_slice(content).map_err(|e| Damage::Corrupt(e.into()))?;
-        if bloom.len() == 0 || bloom.number_of_hash_functions() > MAX_PROBES {
+        // Not `is_empty`, which asks whether any bit is set.
+        if bloom.len() < 8 || bloom.number_of_hash_functions() > MAX_PROBES {
             let probes = bloom.number_of_hash_functions();
             return Damage::corrupt(format!("{} bits and {probes} probes", bloom.len()));
         }
@@ -102,18 +103,17 @@ mod tests {
 
     #[test]
     fn all_keys_are_in_and_few_others() {
-        for (count, bits, most) in [(1u32, 10, 100), (10_000, 10, 150), (10_000, 5, 1300), (10_000, 99, 1)] {
+        for (count, bits, most) in [(1u32, 10, 500), (10_000, 10, 150), (10_000, 5, 1300), (10_000, 99, 1)] {
             let filter = Filter::decode(&build(&hashes(0..count), bits).unwrap()).unwrap();
             assert!(hashes(0..count).iter().all(|h| filter.may_contain(*h)));
-            let wrong =
-                hashes(count..count + 10_000).iter().filter(|h| filter.may_contain(**h)).count();
+            let wrong = hashes(count..count + 10_000).iter().filter(|h| filter.may_contain(**h)).count();
             assert!(wrong <= most, "{wrong} of 10000 with {bits} bits");
         }
     }
 
     #[test]
     fn golden() {
-        let golden = b"\x01\x01\x04\0\0\0\0\0\0\0\x07\0\0\0siltstone table filter, seed one\xab\x1a\x3b\x67";
+        let golden = b"\x01\x01\x04\0\0\0\0\0\0\0\x07\0\0\0siltstone table filter, seed one\xad0I\xd6";
         let built = build(&[1, 2, u64::MAX], 10).unwrap();
         assert_eq!(built.escape_ascii().to_string(), golden.escape_ascii().to_string());
         assert_ne!(SEED[..16], SEED[16..], "F1");

@@ -143,11 +143,7 @@ pub fn payload(file: &[u8], handle: Handle) -> Result<(u8, &[u8]), Damage> {
 ///
 /// # Errors
 /// [`Damage`] when it does not lie in the file, or differs from what was written.
-pub fn checked_payload<'a>(
-    place: &Place,
-    file: &'a [u8],
-    handle: Handle,
-) -> Result<(u8, &'a [u8]), Damage> {
+pub fn checked_payload<'a>(place: &Place, file: &'a [u8], handle: Handle) -> Result<(u8, &'a [u8]), Damage> {
     let (compression, payload) = payload(file, handle)?;
     let stored = usize::try_from(handle.end() - 4).ok().and_then(|at| file.get(at..)?.first_chunk::<4>());
     let stored = stored.map_or(0, |bytes| u32::from_le_bytes(*bytes));

@@ -378,7 +378,11 @@ mod tests {
         let mut both = IndexBuilder::default();
         both.add(1, (b"a", Trailer(7)), keys.first().map(String::as_bytes));
         for (i, key) in keys.iter().enumerate() {
-            both.add(1, (key.as_bytes(), Trailer(7)), keys.get(i + 1).map_or(Some(b"b"), |k| Some(k.as_bytes())));
+            both.add(
+                1,
+                (key.as_bytes(), Trailer(7)),
+                keys.get(i + 1).map_or(Some(b"b"), |k| Some(k.as_bytes())),
+            );
         }
         both.add(1, (b"b", Trailer(7)), None);
         for (index, shift) in [(builder, 0), (both, 1)] {

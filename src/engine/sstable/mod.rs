@@ -1,6 +1,6 @@
 //! Sorted tables: files of entries in order, written once, never changed.
 //!
-//! Reading order: [`format`] draws the file; [`block_builder`] draws a data block and makes it, [`block`] reads it,
+//! Reading order: [`mod@format`] draws the file; [`block_builder`] draws a data block and makes it, [`block`] reads it,
 //! [`compression`] packs it; [`index`], [`filter`] and [`properties`] are the other blocks; [`builder`] writes a table
 //! and [`summary`] says what came of it; [`table`] opens one and answers point reads, [`table_iter`] walks it, [`verify`]
 //! checks every byte of it and [`describe`] prints it.

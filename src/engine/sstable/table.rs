@@ -68,12 +68,7 @@ impl Table {
     /// # Errors
     /// [`Error::Corruption`] or [`Error::Incompatible`] when header, footer, index, filter or properties are not what
     /// was written; [`Error::Io`].
-    pub fn open(
-        file: &OpenFile,
-        place: Place,
-        len: u64,
-        cache: &Arc<Cache<Block>>,
-    ) -> Result<Arc<Table>> {
+    pub fn open(file: &OpenFile, place: Place, len: u64, cache: &Arc<Cache<Block>>) -> Result<Arc<Table>> {
         let map = file.map()?;
         let found = map.bytes().len() as u64;
         if found != len {

@@ -328,11 +328,21 @@ fn describe_records(place: &Place, bytes: &[u8], out: &mut dyn std::fmt::Write) 
     let mut offset = HEADER_LEN;
     while let Some((record, next)) = record::decode(bytes, place, offset) {
         let Record { kind, count, first_seq, synced, payload, .. } = record;
-        writeln!(out, "{offset:>10}  {kind:?}  seq {first_seq}  entries {count}  synced {synced}  {} bytes", payload.len())?;
+        writeln!(
+            out,
+            "{offset:>10}  {kind:?}  seq {first_seq}  entries {count}  synced {synced}  {} bytes",
+            payload.len()
+        )?;
         if kind == RecordType::Batch {
             for entry in crate::engine::batch::entries(payload) {
                 match entry {
-                    Ok(e) => writeln!(out, "            {:?} \"{}\" ({} bytes)", e.kind, e.key.escape_ascii(), e.value.len())?,
+                    Ok(e) => writeln!(
+                        out,
+                        "            {:?} \"{}\" ({} bytes)",
+                        e.kind,
+                        e.key.escape_ascii(),
+                        e.value.len()
+                    )?,
                     Err((at, why)) => writeln!(out, "            damaged at {at}: {why}")?,
                 }
             }

@@ -118,8 +118,7 @@ mod tests {
     const PLACE: Place = Place { database: 9, kind: FileKind::Log, number: 5 };
 
     fn sample() -> (Vec<u8>, Record<'static>) {
-        let record =
-            Record {
+        let record = Record {
             kind: RecordType::Batch,
             after_gap: false,
             count: 1,
@@ -137,7 +136,9 @@ mod tests {
         let (bytes, record) = sample();
         let mut golden = vec![0u8; 32];
         golden.extend_from_slice(&bytes[32..36]);
-        golden.extend_from_slice(b"\x06\0\0\0\x01\0\0\0\x01\0\0\0\x4d\0\0\0\0\0\0\0\x20\0\0\0\0\0\0\0\x05\0\0\0\0\0\0\0");
+        golden.extend_from_slice(
+            b"\x06\0\0\0\x01\0\0\0\x01\0\0\0\x4d\0\0\0\0\0\0\0\x20\0\0\0\0\0\0\0\x05\0\0\0\0\0\0\0",
+        );
         golden.extend_from_slice(b"\x01\x02\0k\x01v\0\0");
         assert_eq!(bytes, golden);
         assert_eq!(decode(&bytes, &PLACE, 32), Some((record, bytes.len())));

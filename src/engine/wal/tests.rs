@@ -391,7 +391,12 @@ fn a_failed_append_is_followed_by_a_good_one() {
             let (batches, found) = log.read().unwrap();
             let arrived = batches.len() == 2;
             assert_eq!(batches.get(1), arrived.then_some(&failed));
-            assert!(arrived || effect == Effect::NotDone || effect == Effect::ShortWrite(0) || found.cuts.len() == 1);
+            assert!(
+                arrived
+                    || effect == Effect::NotDone
+                    || effect == Effect::ShortWrite(0)
+                    || found.cuts.len() == 1
+            );
             log.append(vec![2; next]);
             log.append("after");
             let (batches, found) = log.read().unwrap();
@@ -501,7 +506,8 @@ fn no_flipped_bit_loses_what_was_vouched_for() {
             bad[bit / 8] ^= 1 << (bit % 8);
             log.mem.write_file(&path(number), &bad).unwrap();
             let at = bit as u64 / 8;
-            let vouched = ends.iter().rev().skip(1).map(|(_, _, end)| *end).find(|end| *end <= log.synced).unwrap();
+            let vouched =
+                ends.iter().rev().skip(1).map(|(_, _, end)| *end).find(|end| *end <= log.synced).unwrap();
             let inside = at + if number == 2 { base } else { 0 } < vouched;
             match log.read() {
                 Err(Error::Corruption(found)) => assert_eq!(found.path, path(number), "bit {bit}"),
@@ -509,7 +515,10 @@ fn no_flipped_bit_loses_what_was_vouched_for() {
                 Ok((batches, found)) => {
                     assert!(!inside, "segment {number} bit {bit} went unnoticed");
                     assert_eq!(batches, log.written[..batches.len()], "segment {number} bit {bit}");
-                    assert!(batches.len() == 8 || !found.cuts.is_empty(), "segment {number} bit {bit}: silent");
+                    assert!(
+                        batches.len() == 8 || !found.cuts.is_empty(),
+                        "segment {number} bit {bit}: silent"
+                    );
                 }
             }
         }
@@ -530,7 +539,11 @@ fn no_bytes_set_to_zero_make_a_wrong_record() {
                 bad[at..end].fill(0);
                 log.mem.write_file(&path(number), &bad).unwrap();
                 if let Ok((batches, _)) = log.read() {
-                    assert_eq!(batches, log.written[..batches.len()], "segment {number}, {len} zeros at {at}");
+                    assert_eq!(
+                        batches,
+                        log.written[..batches.len()],
+                        "segment {number}, {len} zeros at {at}"
+                    );
                 }
             }
         }
@@ -546,7 +559,8 @@ fn a_copy_of_a_record_in_a_value_vouches_for_nothing() {
     let promise = |place: Place, offset| {
         let mut copy = Vec::new();
         let kind = RecordType::Batch;
-        let record = Record { kind, after_gap: false, count: 1, first_seq: 2, synced: 1 << 40, payload: b"x" };
+        let record =
+            Record { kind, after_gap: false, count: 1, first_seq: 2, synced: 1 << 40, payload: b"x" };
         record::encode(&mut copy, &place, offset, &record);
         copy
     };
@@ -627,7 +641,12 @@ fn lives(seed: u64) -> u64 {
             // The manifest says which segment's beginning is durable.
             let newest = marks.iter().rfind(|m| m.op <= image.at_op).map_or(number - 1, |m| m.segment);
             let newest = if newest == number - 1 && found.segment == 0 { 0 } else { newest.min(number) };
-            let outcome = read(&|| Arc::new(image.vfs.clone()), 1, 0, if life == 0 { 0 } else { newest.min(found.segment) });
+            let outcome = read(
+                &|| Arc::new(image.vfs.clone()),
+                1,
+                0,
+                if life == 0 { 0 } else { newest.min(found.segment) },
+            );
             let (batches, got) = outcome.unwrap_or_else(|e| panic!("{what}: {e}"));
             assert_eq!(batches, all[..batches.len()], "{what}");
             let durable = marks.iter().rfind(|m| m.op <= image.at_op).map_or(0, |m| m.durable);
@@ -668,7 +687,8 @@ fn one_life(random: &mut Random, mem: MemVfs, found: &Recovered, number: u64) ->
                 log.writer.rotate(spare, log.next_seq, log.synced).unwrap();
             }
             2 => {
-                let effect = [Effect::NotDone, Effect::ShortWrite(random.below(200)), Effect::ShortWrite(4000)];
+                let effect =
+                    [Effect::NotDone, Effect::ShortWrite(random.below(200)), Effect::ShortWrite(4000)];
                 let fault = Fault::nth(0).on(Op::Write).failing_with(Failure::NoSpace);
                 log.vfs.inject(fault.with(effect[random.below(3)]));
                 assert!(log.try_append(&vec![0xff; random.below(9000)]).is_err());

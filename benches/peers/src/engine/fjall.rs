@@ -7,6 +7,7 @@
 
 use super::{
     BACKGROUND_THREADS, BLOCK_BYTES, Compression, Direction, Durability, Engine, FILTER_BITS, Scan, Settings,
+    watch_until_quiet,
 };
 use crate::data::{Key, Value};
 use anyhow::{Result, bail};
@@ -15,7 +16,7 @@ use fjall::config::{
 };
 use fjall::{CompressionType, Database, Guard, Keyspace, KeyspaceCreateOptions, PersistMode};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long it has to be quiet to count as settled: it re-queues compactions by message, so one look is not enough.
 const QUIET: Duration = Duration::from_millis(500);
@@ -90,20 +91,15 @@ impl Engine for Fjall {
 
     fn settle(&self) -> Result<Duration> {
         self.keyspace.rotate_memtable_and_wait()?;
-        let mut last_work = Instant::now();
-        let mut completed = self.database.compactions_completed();
-        while last_work.elapsed() < QUIET {
-            std::thread::sleep(Duration::from_millis(5));
-            let now_completed = self.database.compactions_completed();
-            let busy = self.database.active_compactions() > 0
+        let mut seen = None;
+        watch_until_quiet(QUIET, || {
+            let now = Some(self.database.compactions_completed());
+            let changed = std::mem::replace(&mut seen, now) != now;
+            Ok(changed
+                || self.database.active_compactions() > 0
                 || self.database.outstanding_flushes() > 0
-                || self.keyspace.sealed_memtable_count() > 0;
-            if busy || now_completed != completed {
-                completed = now_completed;
-                last_work = Instant::now();
-            }
-        }
-        Ok(last_work.elapsed())
+                || self.keyspace.sealed_memtable_count() > 0)
+        })
     }
 
     fn close(self) -> Result<()> {

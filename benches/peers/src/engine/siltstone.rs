@@ -1,15 +1,22 @@
 //! Siltstone.
 //!
-//! - Its one memory number covers memtables, block cache and pinned metadata. It gets what a peer may take for the
-//!   first two: the cache, one memtable that is written to, and one that is being flushed.
-//! - Everything else but durability and compression is its default.
+//! - `Os` and `Sync` are its own classes of the same names, chosen at open.
+//! - Memtable, cache, blocks and filters are set to what its peers get, not left to its one memory budget.
+//! - Compression is the same on every level. Its default (a smaller kind on the deepest level) would be another trade than
+//!   its peers make here.
 
-use super::{Compression, Direction, Durability, Engine, Scan, Settings};
+use super::{
+    BLOCK_BYTES, Compression, Direction, Durability, Engine, FILTER_BITS, Scan, Settings, watch_until_quiet,
+};
 use crate::data::{Key, Value};
 use anyhow::Result;
 use siltstone::{Db, Options, Slice, WriteBatch};
 use std::path::Path;
 use std::time::Duration;
+
+/// How long it has to be quiet to count as settled: longer than the second after which it counts itself as idle and merges
+/// level 0 down.
+const QUIET: Duration = Duration::from_millis(1500);
 
 /// An open database.
 pub struct Siltstone {
@@ -30,9 +37,13 @@ impl Engine for Siltstone {
             Compression::Zstd => siltstone::Compression::Zstd(1),
         };
         let db = Options::default()
-            .memory_budget(settings.cache_bytes + 2 * settings.memtable_bytes)
             .durability(durability)
+            .memtable_bytes(settings.memtable_bytes)
+            .cache_bytes(settings.cache_bytes)
+            .block_bytes(BLOCK_BYTES as usize)
+            .filter_bits(FILTER_BITS)
             .compression(compression)
+            .bottom_compression(compression)
             .open(dir)?;
         Ok(Siltstone { db })
     }
@@ -59,16 +70,25 @@ impl Engine for Siltstone {
 
     fn scan(&self, scan: Scan, visit: impl FnMut(&[u8], &[u8]) -> Result<()>) -> Result<()> {
         match (scan.direction, scan.from) {
-            (Direction::Forward, None) => hand_over(self.db.range::<Key, _>(..), scan.limit, visit),
+            (Direction::Forward, None) => hand_over(self.db.iter(), scan.limit, visit),
             (Direction::Forward, Some(from)) => hand_over(self.db.range(*from..), scan.limit, visit),
-            (Direction::Backward, None) => hand_over(self.db.range::<Key, _>(..).rev(), scan.limit, visit),
+            (Direction::Backward, None) => hand_over(self.db.iter().rev(), scan.limit, visit),
             (Direction::Backward, Some(from)) => hand_over(self.db.range(..=*from).rev(), scan.limit, visit),
         }
     }
 
     fn settle(&self) -> Result<Duration> {
         self.db.flush()?;
-        Ok(Duration::ZERO)
+        let mut seen = None;
+        watch_until_quiet(QUIET, || {
+            let stats = self.db.stats();
+            if let Some(error) = stats.last_background_error {
+                anyhow::bail!("background work failed: {error}");
+            }
+            let now = Some((stats.flushes, stats.compactions, stats.levels.len()));
+            let changed = std::mem::replace(&mut seen, now) != now;
+            Ok(changed || stats.compacting)
+        })
     }
 
     fn close(self) -> Result<()> {

@@ -1,0 +1,100 @@
+//! What can be wrong with a line, and the words that say so.
+//!
+//! The texts are part of the protocol: existing clients show them, and some look at them. Some carry a
+//! `"result":false` besides, for clients that look only there.
+
+use super::escape::push_string;
+use std::borrow::Cow;
+
+/// A line that is not carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// A put without a key or a value, or with null.
+    MissingKeyOrValue,
+    /// A read or delete without a key, or with null.
+    MissingKey,
+    /// A range without one of its ends, or with null.
+    MissingEnds,
+    /// A batch without keys or values, or with null.
+    MissingKeysOrValues,
+    /// A key, or an end of a range, that is not a string.
+    KeyNotString,
+    /// The keys or the values of a batch are not an array.
+    NotArrays,
+    /// A batch with more keys than values, or fewer.
+    BatchLengths,
+    /// The limit of a range is not a number of entries.
+    BadLimit,
+    /// The direction of a range is neither true nor false.
+    BadReverse,
+    /// A command there is not; `None` when there is no command at all.
+    UnknownCommand(String),
+    /// The line is not JSON, or JSON that cannot be kept; and why.
+    InvalidJson(String),
+    /// The line is JSON, but not an object.
+    NotAnObject,
+    /// The line is longer than the server takes.
+    LineTooLong {
+        /// The most bytes a line may have.
+        limit: usize,
+    },
+    /// The line is from an HTTP request.
+    Http,
+}
+
+impl Refusal {
+    /// Appends the reply line.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let tail = if self.has_result() { Tail::ResultFalse } else { Tail::Nothing };
+        push_error(out, &self.message(), tail);
+    }
+
+    /// The text a client sees.
+    #[must_use]
+    pub fn message(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Refusal::MissingKeyOrValue => "Missing key or value",
+            Refusal::MissingKey => "Missing key",
+            Refusal::MissingEnds => "Missing start_key or end_key",
+            Refusal::MissingKeysOrValues => "Missing keys or values",
+            Refusal::KeyNotString => "Key must be a string",
+            Refusal::NotArrays => "Keys and values must be arrays",
+            Refusal::BatchLengths => BATCH_FAILED,
+            Refusal::BadLimit => "Limit must be a whole number of entries",
+            Refusal::BadReverse => "Reverse must be true or false",
+            Refusal::UnknownCommand(name) => return format!("Unknown command: {name}").into(),
+            Refusal::InvalidJson(why) => return format!("Invalid JSON: {why}").into(),
+            Refusal::NotAnObject => "Invalid request: expected a JSON object",
+            Refusal::LineTooLong { limit } => {
+                return format!("Server error: the line is longer than {limit} bytes").into();
+            }
+            Refusal::Http => "Invalid request: this is not an HTTP server",
+        })
+    }
+
+    fn has_result(&self) -> bool {
+        matches!(self, Refusal::KeyNotString | Refusal::NotArrays | Refusal::BatchLengths)
+    }
+}
+
+/// A batch that could not be done, here or in the store.
+pub(super) const BATCH_FAILED: &str = "Failed to batch put key-value pairs";
+
+/// What follows the message of an error.
+pub(super) enum Tail {
+    /// The end of the object.
+    Nothing,
+    /// A `"result":false`.
+    ResultFalse,
+}
+
+/// Appends an error reply.
+pub(super) fn push_error(out: &mut Vec<u8>, message: &str, tail: Tail) {
+    out.extend_from_slice(b"{\"status\":\"error\",\"message\":");
+    push_string(out, message);
+    out.extend_from_slice(match tail {
+        Tail::Nothing => b"}\n".as_slice(),
+        Tail::ResultFalse => b",\"result\":false}\n",
+    });
+}

@@ -1,0 +1,107 @@
+//! The engine of this crate, behind the seam.
+
+use super::wait::Wait;
+use super::{Capabilities, Commit, Direction, Entries, Room, Scan, StorageEngine};
+use crate::{Db, Durability, Result, Slice, WriteBatch, WriteOptions};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+/// A [`Db`] as a [`StorageEngine`].
+///
+/// ```
+/// # use siltstone::{Db, WriteBatch, store::{LsmEngine, StorageEngine}};
+/// # let folder = tempfile::tempdir().unwrap();
+/// let engine = LsmEngine::new(Db::open(folder.path().join("db"))?);
+/// let mut batch = WriteBatch::new();
+/// batch.put("k", "v");
+/// engine.write(batch, None)?.wait()?;
+/// assert_eq!(engine.get(b"k")?.unwrap(), b"v");
+/// # Ok::<(), siltstone::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct LsmEngine {
+    db: Db,
+    log: Arc<Log>,
+    buffers: Arc<Buffers>,
+}
+
+impl LsmEngine {
+    /// Puts `db` behind the seam. Other handles of it stay good.
+    #[must_use]
+    pub fn new(db: Db) -> LsmEngine {
+        LsmEngine { log: Arc::new(Log(db.clone())), buffers: Arc::new(Buffers(db.clone())), db }
+    }
+
+    /// The database itself.
+    #[must_use]
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+}
+
+/// Reached: the log is durable up to the mark.
+#[derive(Debug)]
+struct Log(Db);
+
+impl Wait for Log {
+    fn poll(&self, mark: u64, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.0.poll_durable(mark, cx)
+    }
+
+    fn wait(&self, mark: u64) -> Result<()> {
+        self.0.wait_durable(mark)
+    }
+}
+
+/// Reached: so many bytes can be written without waiting.
+#[derive(Debug)]
+struct Buffers(Db);
+
+impl Wait for Buffers {
+    fn poll(&self, mark: u64, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.0.poll_room(usize::try_from(mark).unwrap_or(usize::MAX), cx)
+    }
+}
+
+impl StorageEngine for LsmEngine {
+    fn get(&self, key: &[u8]) -> Result<Option<Slice>> {
+        self.db.get(key)
+    }
+
+    fn range(&self, scan: Scan<'_>) -> Result<Entries> {
+        let entries = self.db.range::<&[u8]>((scan.lower, scan.upper));
+        let limit = scan.limit.unwrap_or(usize::MAX);
+        Ok(match scan.direction {
+            Direction::Forward => Box::new(entries.take(limit)),
+            Direction::Reverse => Box::new(entries.rev().take(limit)),
+        })
+    }
+
+    fn write(&self, batch: WriteBatch, durability: Option<Durability>) -> Result<Commit> {
+        let commit = self.db.commit_now(&batch, WriteOptions { durability })?;
+        Ok(match commit.position() {
+            0 => Commit::ready(Ok(())),
+            position => Commit::at(Arc::clone(&self.log) as Arc<dyn Wait>, position),
+        })
+    }
+
+    fn room(&self, bytes: usize) -> Room {
+        Room::until(Arc::clone(&self.buffers) as Arc<dyn Wait>, bytes as u64)
+    }
+
+    fn stats_json(&self) -> String {
+        serde_json::to_string(&self.db.stats()).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.db.sync()
+    }
+
+    fn close(&self) -> Result<()> {
+        self.db.close()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { ordered_ranges: true, atomic_batches: true, durable: true, blocking_reads: false }
+    }
+}

@@ -1,0 +1,146 @@
+//! A memory engine whose commits become durable, and whose buffer has room, when the test says so.
+
+use siltstone::store::{Capabilities, Commit, Entries, MemoryEngine, Room, Scan, StorageEngine, Wait};
+use siltstone::{Durability, Error, Result, Slice, WriteBatch};
+use std::sync::{Arc, Condvar, Mutex};
+use std::task::{Context, Poll, Waker};
+
+/// Marks up to some number are reached.
+#[derive(Default)]
+pub struct Gate {
+    state: Mutex<GateState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct GateState {
+    reached: u64,
+    broken: Option<Error>,
+    waiting: Vec<(u64, Waker)>,
+}
+
+impl Gate {
+    pub fn open(&self, mark: u64) {
+        let mut state = self.state.lock().unwrap();
+        state.reached = mark;
+        state.waiting.drain(..).for_each(|(_, waker)| waker.wake());
+    }
+
+    /// What is not reached now never is.
+    pub fn fail(&self, error: Error) {
+        let mut state = self.state.lock().unwrap();
+        state.broken = Some(error);
+        state.waiting.drain(..).for_each(|(_, waker)| waker.wake());
+    }
+
+    /// Blocks until somebody waits, and says for which marks.
+    pub fn waiting(&self) -> Vec<u64> {
+        let state = self.state.lock().unwrap();
+        let state = self.changed.wait_while(state, |state| state.waiting.is_empty()).unwrap();
+        state.waiting.iter().map(|(mark, _)| *mark).collect()
+    }
+}
+
+impl Wait for Gate {
+    fn poll(&self, mark: u64, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let mut state = self.state.lock().unwrap();
+        match &state.broken {
+            _ if mark <= state.reached => Poll::Ready(Ok(())),
+            Some(error) => Poll::Ready(Err(error.clone())),
+            None => {
+                state.waiting.push((mark, cx.waker().clone()));
+                self.changed.notify_all();
+                Poll::Pending
+            }
+        }
+    }
+}
+
+pub struct GatedEngine {
+    inner: MemoryEngine,
+    written: Mutex<u64>,
+    /// The n-th write is durable when this is open up to n.
+    pub log: Arc<Gate>,
+    /// Writes of up to so many bytes have room.
+    pub buffer: Arc<Gate>,
+    blocking_reads: bool,
+    /// How often a read gives way to others before it returns, so that what it saw is old.
+    yields: usize,
+}
+
+impl GatedEngine {
+    /// Everything shut.
+    pub fn shut() -> Arc<GatedEngine> {
+        Arc::new(GatedEngine {
+            inner: MemoryEngine::new(),
+            written: Mutex::default(),
+            log: Arc::default(),
+            buffer: Arc::default(),
+            blocking_reads: false,
+            yields: 0,
+        })
+    }
+
+    /// Everything open, and reads that want a thread where they may block.
+    pub fn blocking() -> Arc<GatedEngine> {
+        Arc::new(GatedEngine { blocking_reads: true, ..GatedEngine::open() })
+    }
+
+    /// Everything open, and reads that take their time.
+    pub fn slow() -> Arc<GatedEngine> {
+        Arc::new(GatedEngine { yields: 1000, ..GatedEngine::open() })
+    }
+
+    fn open() -> GatedEngine {
+        let engine = GatedEngine::shut();
+        engine.log.open(u64::MAX);
+        engine.buffer.open(u64::MAX);
+        Arc::into_inner(engine).unwrap()
+    }
+
+    /// How many writes there were.
+    pub fn written(&self) -> u64 {
+        *self.written.lock().unwrap()
+    }
+}
+
+impl StorageEngine for GatedEngine {
+    fn get(&self, key: &[u8]) -> Result<Option<Slice>> {
+        let value = self.inner.get(key);
+        (0..self.yields).for_each(|_| std::thread::yield_now());
+        value
+    }
+
+    fn range(&self, scan: Scan<'_>) -> Result<Entries> {
+        self.inner.range(scan)
+    }
+
+    fn write(&self, batch: WriteBatch, durability: Option<Durability>) -> Result<Commit> {
+        let mut written = self.written.lock().unwrap();
+        self.inner.write(batch, durability)?.wait()?;
+        *written += 1;
+        Ok(Commit::at(self.log.clone(), *written))
+    }
+
+    fn room(&self, bytes: usize) -> Room {
+        Room::until(self.buffer.clone(), bytes as u64)
+    }
+
+    fn stats_json(&self) -> String {
+        self.inner.stats_json()
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.inner.sync()
+    }
+
+    fn close(&self) -> Result<()> {
+        self.inner.close()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let mut capabilities = self.inner.capabilities();
+        capabilities.blocking_reads = self.blocking_reads;
+        capabilities
+    }
+}
