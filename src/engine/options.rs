@@ -2,7 +2,6 @@
 
 use crate::vfs::{Clock, Vfs};
 use crate::{Error, Result};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -93,15 +92,6 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Opens, or creates, the database in the folder `path`.
-    ///
-    /// # Errors
-    /// As [`crate::Db::open`]; [`Error::InvalidArgument`] for options that make no sense.
-    pub fn open(self, path: impl AsRef<Path>) -> Result<crate::Db> {
-        self.check()?;
-        crate::Db::open_with(self, path.as_ref())
-    }
-
     /// When a write is acknowledged. Default: [`Durability::Sync`].
     #[must_use]
     pub fn durability(mut self, durability: Durability) -> Options {
@@ -227,7 +217,8 @@ impl Options {
         (self.memtable_bytes / 192).min(self.memtable_entries)
     }
 
-    fn check(&self) -> Result<()> {
+    /// Whether every choice makes sense.
+    pub(crate) fn check(&self) -> Result<()> {
         let refuse = |what: &str| Err(Error::invalid(what));
         if self.memtable_bytes < 1 << 10 || self.memtable_bytes > 4 << 30 {
             return refuse("memtable_bytes must be between 1 KiB and 4 GiB");

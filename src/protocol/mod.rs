@@ -6,12 +6,15 @@
 //! All protocols share [`Request`] and [`Reply`], and so one service that carries requests out. What is special to a
 //! protocol, such as the words of its error messages, stays with it.
 //!
-//! Reading order: this page, then [`json_lines`].
+//! Reading order: this page, [`pairs`](Pairs), then [`json_lines`].
 
 pub mod json_lines;
+mod pairs;
 
+pub use pairs::Pairs;
+
+use crate::Slice;
 use crate::store::Value;
-use crate::{Slice, WriteBatch};
 use std::borrow::Cow;
 
 /// What a client asks for. Keys and values are borrowed from the bytes they came in where those could be taken as
@@ -39,8 +42,8 @@ pub enum Request<'a> {
         /// The key.
         key: Cow<'a, [u8]>,
     },
-    /// Several writes, all or none. The values are in the stored form of [`Value`].
-    Batch(WriteBatch),
+    /// Set several keys, all or none.
+    Batch(Pairs),
 }
 
 /// Which entries a range asks for.

@@ -23,7 +23,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// How much is read at a time. A buffer that a larger request filled is given back after it.
 const READ_BYTES: usize = 16 << 10;
@@ -200,7 +200,8 @@ impl Connection {
     }
 }
 
-/// The moment when a limit that begins now is reached; one that is meant to be endless still has a date.
+/// The moment when a limit that begins now is reached. The runtime's clock counts here: time that the engine need not
+/// know of.
 fn after(limit: Duration) -> Instant {
-    Instant::now() + limit.min(Duration::from_secs(1 << 30))
+    sleep(limit).deadline()
 }

@@ -7,7 +7,7 @@
 
 use super::answers::Answer;
 use super::failure::describe;
-use crate::protocol::{RangeRequest, Reply, Request, entry_weight};
+use crate::protocol::{Pairs, RangeRequest, Reply, Request, entry_weight};
 use crate::store::{Capabilities, Commit, Entries, Scan, StorageEngine};
 use crate::{Error, Result, Slice, WriteBatch};
 use parking_lot::Mutex;
@@ -54,7 +54,7 @@ impl Service {
                 batch.put(key, value.encode());
                 return self.write(batch, Reply::PutRefused).await;
             }
-            Request::Batch(batch) => return self.batch(batch).await,
+            Request::Batch(pairs) => return self.batch(pairs).await,
             Request::Delete { key } => self.delete(&key).await,
         };
         done.unwrap_or_else(failed)
@@ -69,14 +69,17 @@ impl Service {
     }
 
     /// A batch without writes is done at once; it has no place in the order.
-    async fn batch(&self, batch: WriteBatch) -> Answer {
+    async fn batch(&self, pairs: Pairs) -> Answer {
         if !self.capabilities.atomic_batches {
             return Answer::Reply(Reply::Failed("the engine of this server has no atomic batches".into()));
         }
-        match batch.is_empty() && batch.check().is_ok() {
-            true => Answer::Reply(Reply::Done),
-            false => self.write(batch, Reply::BatchRefused).await,
+        if pairs.is_empty() {
+            return Answer::Reply(Reply::Done);
         }
+        let mut batch = WriteBatch::new();
+        pairs.iter().for_each(|(key, value)| batch.put(key, value));
+        drop(pairs);
+        self.write(batch, Reply::BatchRefused).await
     }
 
     /// Writes; `over` is the reply when the engine finds a key, a value or the whole too large.

@@ -2,6 +2,9 @@
 //!
 //! | module | the danger |
 //! |---|---|
+//! | [`cli`] | the command line says that all went well and it did not, or the other way round |
+//! | [`smoke`] | the first things a user would try do not work |
+//! | [`model`] | the database and a sorted map disagree after some sequence of operations, reopenings and power cuts |
 //! | [`tidy`] | the house falls into disorder: an upward import, a cycle, a second place that touches the disk |
 
 #![allow(
@@ -12,6 +15,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[cfg(feature = "cli")]
+mod cli;
 mod model;
 mod smoke;
 mod support;

@@ -8,3 +8,6 @@ pub mod output;
 pub mod picker;
 pub mod retain;
 pub mod shape;
+
+#[cfg(test)]
+mod tests;

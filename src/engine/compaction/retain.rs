@@ -19,8 +19,9 @@
 //! (D4) A `Put` in stripe 0 that is kept gets sequence number 0 when `bottom`: nothing older is left to be ordered against,
 //!      and numbers that are all alike cost no space. (K1) holds, for stripe 0 keeps one version of a key. A snapshot at 0
 //!      sees an empty database: while there is one, nothing but what is 0 already is in stripe 0.
-//! (D5) Kinds this build does not support neither hide nor change: they are kept. One that lies under a dropped `Delete`
-//!      in stripe 0 goes with it if it concerns that key alone, or the key would come back.
+//! (D5) Kinds this build does not support neither hide nor change: they are kept. One that concerns a single key and lies
+//!      under a version that D3 or D4 has settled is dropped: no one sees it, and it would come back from under a dropped
+//!      `Delete`, or stand behind a lower number.
 //!
 //! A job that writes to level 0 always says `bottom` is false: the tables of level 0 are ordered by sequence numbers.
 
@@ -44,8 +45,8 @@ pub struct Retain<'a> {
     snapshots: &'a [u64],
     /// The stripe of the newest `Put` or `Delete` of the key so far; older ones in it are hidden.
     hidden: Option<usize>,
-    /// True when a `Delete` of the key was dropped.
-    buried: bool,
+    /// True when D3 or D4 has settled a version of the key: nothing older can be seen.
+    settled: bool,
 }
 
 impl<'a> Retain<'a> {
@@ -54,7 +55,7 @@ impl<'a> Retain<'a> {
     #[must_use]
     pub fn new(snapshots: &'a [u64]) -> Retain<'a> {
         debug_assert!(snapshots.is_sorted(), "snapshots ascend");
-        Retain { snapshots, hidden: None, buried: false }
+        Retain { snapshots, hidden: None, settled: false }
     }
 
     /// The verdict for the next entry. `same_key`: the entry before had this key too. `bottom`: no older version of the
@@ -63,7 +64,7 @@ impl<'a> Retain<'a> {
     pub fn next(&mut self, same_key: bool, trailer: Trailer, bottom: bool) -> Verdict {
         if !same_key {
             self.hidden = None;
-            self.buried = false;
+            self.settled = false;
         }
         let stripe = self.stripe(trailer.seq());
         if stripe == self.snapshots.len() {
@@ -71,7 +72,7 @@ impl<'a> Retain<'a> {
         }
         match trailer.kind() {
             Ok(kind @ (Kind::Put | Kind::Delete)) => self.decide(kind, stripe, bottom),
-            Ok(Kind::Merge | Kind::Indirect | Kind::PutExpiring) if self.buried => Verdict::Drop,
+            Ok(Kind::Merge | Kind::Indirect | Kind::PutExpiring) if self.settled => Verdict::Drop,
             _ => Verdict::Keep,
         }
     }
@@ -82,14 +83,11 @@ impl<'a> Retain<'a> {
             return Verdict::Drop;
         }
         self.hidden = Some(stripe);
-        match kind {
-            Kind::Delete if stripe == 0 && bottom => {
-                self.buried = true;
-                Verdict::Drop
-            }
-            Kind::Put if stripe == 0 && bottom => Verdict::KeepAtZero,
-            _ => Verdict::Keep,
+        if stripe > 0 || !bottom {
+            return Verdict::Keep;
         }
+        self.settled = true;
+        if kind == Kind::Put { Verdict::KeepAtZero } else { Verdict::Drop }
     }
 
     /// The first snapshot that sees `seq`; how many there are when none does.
@@ -98,6 +96,132 @@ impl<'a> Retain<'a> {
         match self.snapshots {
             [visible] => usize::from(seq > *visible),
             many => many.partition_point(|s| *s < seq),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `versions` newest first: a letter for the kind (Put, Delete, Merge, Range, ?: unknown) and the sequence number.
+    /// `expected`: k keep, z keep at zero, d drop.
+    fn check(snapshots: &[u64], versions: &str, bottom: bool, expected: &str) {
+        let mut retain = Retain::new(snapshots);
+        let mut found = String::new();
+        for (i, text) in versions.split_whitespace().enumerate() {
+            let kind = match &text[..1] {
+                "P" => Kind::Put as u64,
+                "D" => Kind::Delete as u64,
+                "M" => Kind::Merge as u64,
+                "R" => Kind::DeleteRange as u64,
+                _ => 99,
+            };
+            let trailer = Trailer(text[1..].parse::<u64>().unwrap() << 8 | kind);
+            found.push(match retain.next(i > 0, trailer, bottom) {
+                Verdict::Keep => 'k',
+                Verdict::KeepAtZero => 'z',
+                Verdict::Drop => 'd',
+            });
+        }
+        assert_eq!(found, expected, "{snapshots:?}, {versions}, bottom {bottom}");
+    }
+
+    #[test]
+    fn cases() {
+        // lsm-tree #321: dropping 5 would be wrong, the snapshot at 50 needs it.
+        check(&[50, 60], "P60 P5 P3", false, "kkd");
+        check(&[50, 60], "P60 P5 P3", true, "kzd");
+        check(&[60], "P60 P5 P3", false, "kdd");
+        check(&[60], "P60 P5 P3", true, "zdd");
+        // Not visible yet: a snapshot may still be taken below any of them.
+        check(&[4], "P7 D6 P5 P4 P3", true, "kkkzd");
+        check(&[], "P2 P1", true, "kk");
+        // A tombstone goes only at the bottom, and only when every snapshot sees it.
+        check(&[9], "D9 P3", false, "kd");
+        check(&[9], "D9 P3", true, "dd");
+        check(&[5, 9], "D9 P3", true, "kz");
+        check(&[5, 9], "D4 P3", true, "dd");
+        check(&[5, 9], "P8 D4 P3", true, "kdd");
+        check(&[2, 5, 9], "D9 D4 D1", true, "kkd");
+        // A snapshot of the empty database sees nothing, and nothing gets its number.
+        check(&[0, 9], "P5", true, "k");
+        check(&[0], "P0", true, "z");
+        check(&[9], "P0", true, "z");
+        // Reserved kinds stay and hide nothing, but for what no one can see at the bottom.
+        check(&[9], "M8 P7 M6 D5", true, "kzdd");
+        check(&[9], "M8 P7 M6 D5", false, "kkkd");
+        check(&[9], "D8 M7 P6 R5 ?4", true, "dddkk");
+        check(&[9], "D8 M7 P6 R5 ?4", false, "kkdkk");
+    }
+
+    /// What a reader at `seq` sees: merge operands down to a value, or to nothing.
+    fn read(versions: &[(u64, Kind, u64)], below: u64, seq: u64) -> Vec<u64> {
+        let mut seen = Vec::new();
+        for (_, kind, value) in versions.iter().filter(|(at, ..)| *at <= seq) {
+            match kind {
+                Kind::Delete => return seen,
+                Kind::Put => {
+                    seen.push(*value);
+                    return seen;
+                }
+                _ => seen.push(100 + value),
+            }
+        }
+        seen.extend((below > 0).then_some(below));
+        seen
+    }
+
+    /// Every history of up to four versions, every set of snapshots, every visible sequence number: all who can ever look
+    /// see what they saw before, and nothing is kept that no one needs.
+    #[test]
+    fn every_small_history() {
+        let kinds = [None, Some(Kind::Put), Some(Kind::Delete), Some(Kind::Merge)];
+        for history in 0..kinds.len().pow(4) {
+            let kind = |seq: u64| kinds[history / kinds.len().pow(seq as u32 - 1) % kinds.len()];
+            let before: Vec<_> = (1..=4).rev().filter_map(|seq| Some((seq, kind(seq)?, seq))).collect();
+            for set in 0..32u64 {
+                let snapshots: Vec<u64> = (0..5).filter(|s| set >> s & 1 == 1).collect();
+                for bottom in [false, true] {
+                    check_history(&before, &snapshots, bottom);
+                }
+            }
+        }
+    }
+
+    fn check_history(before: &[(u64, Kind, u64)], snapshots: &[u64], bottom: bool) {
+        let Some((earliest, visible)) = snapshots.first().zip(snapshots.last()) else { return };
+        let mut retain = Retain::new(snapshots);
+        let mut after = Vec::new();
+        for (i, (seq, kind, value)) in before.iter().enumerate() {
+            let verdict = retain.next(i > 0, Trailer::new(*seq, *kind), bottom);
+            // The plain definition: someone sees it as the newest, and it is no tombstone over nothing.
+            let seen = |s: &u64| {
+                before.iter().find(|v| v.0 <= *s && v.1 != Kind::Merge).is_some_and(|v| v.0 == *seq)
+            };
+            let needed = snapshots.iter().any(seen) || (*visible..=4).any(|s| seen(&s));
+            let settled = bottom && seq <= earliest;
+            if *kind != Kind::Merge {
+                let expected = match kind {
+                    _ if !needed => Verdict::Drop,
+                    Kind::Delete if settled => Verdict::Drop,
+                    Kind::Put if settled => Verdict::KeepAtZero,
+                    _ => Verdict::Keep,
+                };
+                assert_eq!(verdict, expected, "{before:?}, {snapshots:?}, bottom {bottom}, version {seq}");
+            }
+            match verdict {
+                Verdict::Keep => after.push((*seq, *kind, *value)),
+                Verdict::KeepAtZero => after.push((0, *kind, *value)),
+                Verdict::Drop => {}
+            }
+        }
+        let context = format!("{before:?} became {after:?}, {snapshots:?}, bottom {bottom}");
+        assert!(after.is_sorted_by(|a, b| a.0 > b.0), "{context}: one version for each number, newest first");
+        let below = if bottom { 0 } else { 50 };
+        for s in snapshots.iter().copied().chain(*visible..=4) {
+            // At 0 there is nothing to see, and nothing is at 0 while someone may look.
+            assert_eq!(read(before, below, s), read(&after, below, s), "{context}: seen at {s}");
         }
     }
 }

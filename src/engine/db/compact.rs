@@ -37,6 +37,13 @@ pub fn debt(version: &Version, options: &Options) -> u64 {
 }
 
 impl Inner {
+    /// Tells the throttle how full things are.
+    pub fn update_pressure(&self) {
+        let view = self.super_version.load();
+        let [level0, ..] = view.version.levels();
+        self.throttle.update(level0.tables().len(), debt(&view.version, &self.options));
+    }
+
     /// Does one compaction; false when none is worth it.
     pub fn compact_once(&self, urgency: Urgency) -> Result<bool> {
         let version = Arc::clone(&self.super_version.load().version);

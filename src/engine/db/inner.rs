@@ -14,10 +14,10 @@
 //! (D2) A buffer is sealed under `commit`, so a sealed buffer holds only visible entries and never changes.
 //! (D3) Every change of the tables is durable in the manifest before it is published.
 
+use super::counters::Counters;
 use super::group_sync::GroupSync;
 use super::signal::Signal;
 use super::snapshot_list::SnapshotList;
-use super::stats::Counters;
 use super::throttle::Throttle;
 use crate::engine::cache::Cache;
 use crate::engine::checksum::Place;
@@ -287,13 +287,6 @@ impl Inner {
             // An orphan that cannot be removed now is removed by the next open.
             let _ = self.dir.remove(&FileName::Table(table.number).to_string());
         }
-    }
-
-    /// Tells the throttle how full things are.
-    pub fn update_pressure(&self) {
-        let view = self.super_version.load();
-        let [level0, ..] = view.version.levels();
-        self.throttle.update(level0.tables().len(), super::compact::debt(&view.version, &self.options));
     }
 }
 

@@ -9,6 +9,7 @@ mod close;
 mod commit;
 mod commit_handle;
 mod compact;
+mod counters;
 mod flush;
 mod group_sync;
 mod inner;
@@ -75,6 +76,18 @@ impl From<Durability> for WriteOptions {
     }
 }
 
+impl Options {
+    /// Opens, or creates, the database in the folder `path`.
+    ///
+    /// # Errors
+    /// As [`Db::open`]; [`Error::InvalidArgument`](crate::Error::InvalidArgument) for options that make no sense.
+    pub fn open(self, path: impl AsRef<Path>) -> Result<Db> {
+        self.check()?;
+        let (inner, lock, report) = open::open(self, path.as_ref())?;
+        Ok(Db { handle: Arc::new(Handle::start(inner, lock, report)?) })
+    }
+}
+
 impl Db {
     /// Opens the database in the folder `path` with default options, creating it if there is none.
     ///
@@ -95,11 +108,6 @@ impl Db {
     /// ```
     pub fn open(path: impl AsRef<Path>) -> Result<Db> {
         Options::default().open(path)
-    }
-
-    pub(crate) fn open_with(options: Options, path: &Path) -> Result<Db> {
-        let (inner, lock, report) = open::open(options, path)?;
-        Ok(Db { handle: Arc::new(Handle::start(inner, lock, report)?) })
     }
 
     /// What opening found: whether the last close was clean, how much log was read, what was left out.

@@ -1,59 +1,12 @@
 //! Numbers that answer "how full, how busy, why slow".
 
+use super::compact::debt;
 use super::inner::Inner;
-use crate::error::StallReason;
-use parking_lot::Mutex;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-
-/// What happened since the database was opened. None of these is touched by a put or a get.
-#[derive(Debug, Default)]
-pub struct Counters {
-    flushes: AtomicU64,
-    flushed_bytes: AtomicU64,
-    flush_nanos: AtomicU64,
-    compactions: AtomicU64,
-    compaction_read: AtomicU64,
-    compaction_written: AtomicU64,
-    compaction_nanos: AtomicU64,
-    slowed_nanos: AtomicU64,
-    stalls: Mutex<BTreeMap<&'static str, Duration>>,
-    longest_stall: Mutex<Duration>,
-}
-
-impl Counters {
-    pub fn flushed(&self, bytes: u64, took: Duration) {
-        self.flushes.fetch_add(1, Ordering::Relaxed);
-        self.flushed_bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.flush_nanos.fetch_add(took.as_nanos() as u64, Ordering::Relaxed);
-    }
-
-    pub fn compacted(&self, read: u64, written: u64, took: Duration) {
-        self.compactions.fetch_add(1, Ordering::Relaxed);
-        self.compaction_read.fetch_add(read, Ordering::Relaxed);
-        self.compaction_written.fetch_add(written, Ordering::Relaxed);
-        self.compaction_nanos.fetch_add(took.as_nanos() as u64, Ordering::Relaxed);
-    }
-
-    pub fn slowed(&self, nap: Duration) {
-        self.slowed_nanos.fetch_add(nap.as_nanos() as u64, Ordering::Relaxed);
-    }
-
-    pub fn stalled(&self, reason: StallReason, time: Duration) {
-        let name = match reason {
-            StallReason::WriteBuffersFull => "write_buffers_full",
-            StallReason::Level0Full => "level0_full",
-            StallReason::CompactionDebt => "compaction_debt",
-            StallReason::LogSegment => "log_segment",
-        };
-        *self.stalls.lock().entry(name).or_default() += time;
-        let mut longest = self.longest_stall.lock();
-        *longest = time.max(*longest);
-    }
-}
 
 /// One level of the tree.
 #[derive(Debug, Clone, Serialize)]
@@ -174,7 +127,7 @@ impl Inner {
             compaction_written_bytes: count(&c.compaction_written),
             compaction_seconds: seconds(&c.compaction_nanos),
             compacting: self.compacting.is_locked(),
-            compaction_debt_bytes: super::compact::debt(&view.version, &self.options),
+            compaction_debt_bytes: debt(&view.version, &self.options),
             slowed_seconds: seconds(&c.slowed_nanos),
             stalled_seconds: c.stalls.lock().iter().map(|(k, v)| (*k, v.as_secs_f64())).collect(),
             longest_stall_seconds: c.longest_stall.lock().as_secs_f64(),
@@ -188,7 +141,19 @@ impl Inner {
 
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        self.fmt_contents(f)?;
+        self.fmt_work(f)?;
+        self.fmt_troubles(f)
+    }
+}
+
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
+
+impl Stats {
+    /// What there is: levels, entries, memory.
+    fn fmt_contents(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "level  tables       MiB      entries    deletions")?;
         for l in &self.levels {
             writeln!(
@@ -216,7 +181,11 @@ impl fmt::Display for Stats {
             mib(self.cache_bytes as u64),
             mib(self.cache_budget as u64)
         )?;
-        writeln!(f, "table memory  {:.1} MiB of indexes and filters", mib(self.table_memory_bytes as u64))?;
+        writeln!(f, "table memory  {:.1} MiB of indexes and filters", mib(self.table_memory_bytes as u64))
+    }
+
+    /// What was done in the background, and what writers felt of it.
+    fn fmt_work(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
             "flushes       {} wrote {:.1} MiB in {:.2} s",
@@ -241,7 +210,11 @@ impl fmt::Display for Stats {
         for (reason, seconds) in &self.stalled_seconds {
             write!(f, ", {reason} {seconds:.2} s")?;
         }
-        writeln!(f)?;
+        writeln!(f)
+    }
+
+    /// What holds space, or keeps writes from going on; nothing when there is none of it.
+    fn fmt_troubles(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(oldest) = self.oldest_snapshot {
             writeln!(f, "snapshots     {}, the oldest at sequence {oldest}", self.snapshots)?;
         }

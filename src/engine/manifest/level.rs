@@ -13,10 +13,10 @@
 //!      refused as well: it would make every get look at two tables.
 //! (L3) A level that would break this cannot be built; what was there before stays in force.
 
-use super::version::Violation;
 use crate::engine::key::{MAX_SEQ, common_prefix, head};
 use crate::engine::sstable::summary::TableSummary;
 use std::cmp::Ordering;
+use std::fmt;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -27,6 +27,23 @@ pub struct TableRef<H> {
     pub summary: TableSummary,
     /// How to read it. Opaque here.
     pub handle: H,
+}
+
+/// Why an edit does not lead from a version to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// The level in question.
+    pub level: usize,
+    /// The table in question.
+    pub table: u64,
+    /// What is wrong with it there.
+    pub why: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "table {} of level {}: {}", self.table, self.level, self.why)
+    }
 }
 
 /// A range of engine keys.

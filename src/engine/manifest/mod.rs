@@ -25,3 +25,8 @@ pub use version::Version;
 
 /// How many levels there are, level 0 included.
 pub const LEVELS: usize = 7;
+
+#[cfg(test)]
+pub mod fixture;
+#[cfg(test)]
+mod tests;

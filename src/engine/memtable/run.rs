@@ -18,8 +18,9 @@ use crate::engine::key::Trailer;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-/// How many entries ahead a walk asks for. Without it a walk waits for memory at every entry.
-const WALK_AHEAD: usize = 8;
+/// How many entries ahead a walk asks for. Without it a walk waits for memory at every entry; 8 and 16 do no better, and
+/// fetch more for nothing when a walk is short.
+const WALK_AHEAD: usize = 4;
 
 /// A sorted run.
 pub struct Run {
@@ -177,6 +178,12 @@ impl RunCursor {
         RunCursor { run: Arc::clone(run), at: usize::MAX }
     }
 
+    /// Goes to an entry, and asks for it: a merge positions all its sources before it looks at the first.
+    fn go(&mut self, at: usize) {
+        self.at = at;
+        self.run.entries.prefetch(at);
+    }
+
     #[inline]
     fn entry(&self) -> Option<Entry<'_>> {
         self.run.entries.get(self.at)
@@ -195,12 +202,12 @@ impl Cursor for RunCursor {
     }
 
     fn seek(&mut self, key: &[u8], trailer: Trailer) -> Result<()> {
-        self.at = self.run.lower_bound(key, trailer);
+        self.go(self.run.lower_bound(key, trailer));
         Ok(())
     }
 
     fn seek_before(&mut self, key: &[u8], trailer: Trailer) -> Result<()> {
-        self.at = self.run.lower_bound(key, trailer).wrapping_sub(1);
+        self.go(self.run.lower_bound(key, trailer).wrapping_sub(1));
         Ok(())
     }
 

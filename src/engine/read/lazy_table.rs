@@ -4,12 +4,18 @@ use crate::engine::cache::Cache;
 use crate::engine::checksum::Place;
 use crate::engine::filename::FileName;
 use crate::engine::header::FileKind;
+use crate::engine::manifest;
 use crate::engine::sstable::{Block, Table, TableSummary};
 use crate::vfs::{Dir, Mode};
 use crate::{Error, Result};
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+
+/// The tables of one moment.
+pub type Version = manifest::Version<LazyTable>;
+/// One of them.
+pub type TableRef = manifest::TableRef<LazyTable>;
 
 /// What all tables of a database share: where they lie, the cache of their blocks, and the list of those to remove.
 pub struct TableFiles {

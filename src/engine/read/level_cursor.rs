@@ -1,6 +1,6 @@
 //! Disjoint tables, one after the other, as one sorted run. A table is opened when the walk reaches it.
 
-use super::super_version::TableRef;
+use super::lazy_table::TableRef;
 use crate::Result;
 use crate::engine::iter::Cursor;
 use crate::engine::key::Trailer;

@@ -15,8 +15,8 @@ mod source;
 mod super_version;
 mod visible;
 
-pub use lazy_table::{LazyTable, TableFiles};
+pub use lazy_table::{LazyTable, TableFiles, TableRef, Version};
 pub use level_cursor::LevelCursor;
 pub use source::Source;
-pub use super_version::{SuperVersion, TableRef, Version};
+pub use super_version::SuperVersion;
 pub use visible::Visible;

@@ -1,21 +1,15 @@
 //! The view of one moment, and the way of a get.
 
-use super::lazy_table::LazyTable;
+use super::lazy_table::Version;
 use super::level_cursor::LevelCursor;
 use super::source::Source;
 use crate::engine::iter::Merge;
 use crate::engine::key::{Kind, Trailer};
-use crate::engine::manifest;
 use crate::engine::memtable::Memtable;
 use crate::engine::slice::Slice;
 use crate::{Error, Result};
 use std::ops::Bound;
 use std::sync::Arc;
-
-/// The tables of one moment.
-pub type Version = manifest::Version<LazyTable>;
-/// One of them.
-pub type TableRef = manifest::TableRef<LazyTable>;
 
 /// Write buffers and tables of one moment. Invariants R1 and R2 are in the folder's `mod.rs`.
 pub struct SuperVersion {

@@ -14,7 +14,6 @@ use super::filter::Filter;
 use super::format::{self, Damage, Footer, Handle};
 use super::index::Index;
 use super::properties::Properties;
-use super::table_iter::TableCursor;
 use crate::engine::cache::{Cache, Slots};
 use crate::engine::checksum::Place;
 use crate::engine::header;
@@ -117,12 +116,6 @@ impl Table {
             return Ok(probe(block, key, hash, at));
         }
         Ok(probe(&self.read(ordinal, Keep::Cached)?, key, hash, at))
-    }
-
-    /// A cursor over all entries.
-    #[must_use]
-    pub fn cursor(self: &Arc<Self>) -> TableCursor {
-        TableCursor::new(Arc::clone(self))
     }
 
     /// What the table says about itself.

@@ -16,6 +16,14 @@ use crate::engine::key::Trailer;
 use crate::engine::slice::Slice;
 use std::sync::Arc;
 
+impl Table {
+    /// A cursor over all entries.
+    #[must_use]
+    pub fn cursor(self: &Arc<Self>) -> TableCursor {
+        TableCursor::new(Arc::clone(self))
+    }
+}
+
 /// How many steps from block to block make a scan.
 const SCAN_BLOCKS: u32 = 8;
 
@@ -47,7 +55,7 @@ enum End {
 impl TableCursor {
     /// A cursor that is not positioned yet.
     #[must_use]
-    pub(super) fn new(table: Arc<Table>) -> TableCursor {
+    fn new(table: Arc<Table>) -> TableCursor {
         TableCursor {
             table,
             block: None,

@@ -15,8 +15,7 @@
 use super::compact::compact;
 use super::refusal::Refusal;
 use super::text::{MAX_DEPTH, elements, has_lone_surrogate, too_deep};
-use crate::WriteBatch;
-use crate::protocol::{RangeRequest, Request};
+use crate::protocol::{Pairs, RangeRequest, Request};
 use crate::store::Value;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -129,11 +128,11 @@ impl<'a> Members<'a> {
         let (Some(mut keys), Some(mut values)) = (elements(keys), elements(values)) else {
             return Err(Refusal::NotArrays);
         };
-        let mut batch = WriteBatch::new();
+        let mut pairs = Pairs::new();
         loop {
             match (keys.next(), values.next()) {
-                (Some(k), Some(v)) => batch.put(key(k)?, value(v)?.encode()),
-                (None, None) => return Ok(Request::Batch(batch)),
+                (Some(k), Some(v)) => pairs.push(&key(k)?, &value(v)?),
+                (None, None) => return Ok(Request::Batch(pairs)),
                 _ => return Err(Refusal::BatchLengths),
             }
         }

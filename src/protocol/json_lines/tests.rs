@@ -46,10 +46,9 @@ fn describe(request: &Request<'_>) -> String {
         Request::Range(RangeRequest { start, end, limit, reverse }) => {
             format!("range {} {} {limit:?} {reverse}", show(start), show(end))
         }
-        Request::Batch(batch) => {
-            let entries: Vec<_> =
-                batch.iter().map(|(k, v)| format!("{}={}", show(k), show(v.unwrap()))).collect();
-            format!("batch {}", entries.join(" "))
+        Request::Batch(pairs) => {
+            let pairs: Vec<_> = pairs.iter().map(|(k, v)| format!("{}={}", show(k), show(v))).collect();
+            format!("batch {}", pairs.join(" "))
         }
     }
 }

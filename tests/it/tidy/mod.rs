@@ -62,8 +62,22 @@ fn the_house_is_in_order() {
     assert!(repo.house.units().count() > 10, "docs/architecture.md has no layer table");
     let mut found = architecture::check(&repo);
     found.extend(form::check(&repo));
+    found.extend(missing_modules(&repo));
     let report: Vec<String> = found.iter().map(Finding::to_string).collect();
     assert!(report.is_empty(), "{} findings:\n{}", report.len(), report.join("\n"));
+}
+
+/// Modules that the document lists for their `unsafe` and that are not there.
+fn missing_modules(repo: &Repo) -> Vec<Finding> {
+    let there = |module: &String| repo.sources.iter().any(|s| s.module().as_ref() == Some(module));
+    let missing = repo.house.with_unsafe.iter().filter(|module| !there(module));
+    missing
+        .map(|module| Finding {
+            path: "docs/architecture.md".into(),
+            line: 0,
+            what: format!("the list of `unsafe` names `{module}`, which does not exist"),
+        })
+        .collect()
 }
 
 /// What the README tells a newcomer to run is what the build machine runs.

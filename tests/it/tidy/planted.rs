@@ -14,7 +14,7 @@ const DOCUMENT: &str = "
 | 4 | `engine::compaction` |
 | 3 | `engine::manifest` |
 | 2 | `engine::{wal, sstable}` |
-| 1 | `engine::{key, slice}` |
+| 1 | `engine::{key, slice, batch}` |
 | 0 | `vfs` |
 | 0 | `error` |
 <!-- tidy: end -->
@@ -24,8 +24,10 @@ const DOCUMENT: &str = "
 ";
 
 fn repo(files: &[(&str, &str)]) -> Repo {
-    let lib =
-        ("src/lib.rs", "//! x\npub use error::{Error, Result};\npub use engine::db::{Db as Database};\n");
+    let lib = (
+        "src/lib.rs",
+        "//! x\npub use error::{Error, Result};\npub use engine::db::{Db as Database};\nconst BUILT_IN: u8 = 1;\nfn helper() {}\n",
+    );
     let mut sources: Vec<Source> = files.iter().map(|(path, text)| Source::new(path, text)).collect();
     sources.push(Source::new(lib.0, lib.1));
     Repo { sources, others: Vec::new(), house: House::read(DOCUMENT) }
@@ -73,6 +75,8 @@ fn upward_and_sideways_imports_are_found() {
 fn containers_and_strangers_are_found() {
     finds("src/engine/wal/mod.rs", "use crate::engine;", "no module of the layer table");
     finds("src/engine/key.rs", "use super::*;", "no module of the layer table");
+    finds("src/engine/key.rs", "fn f() { crate::helper() }", "no module of the layer table");
+    passes("src/engine/key.rs", "const A: u8 = crate::BUILT_IN;");
     finds("src/surprise.rs", "fn f() {}", "has no line in the layer table");
 }
 
@@ -101,6 +105,8 @@ fn the_operating_system_is_reached_in_one_place() {
     finds("src/engine/wal/mod.rs", "fn f() { ::std::fs::remove_file(p); }", "std::fs");
     finds("src/engine/wal/mod.rs", "fn f() { let t = Instant::now(); }", "Instant::now");
     finds("src/server/mod.rs", "fn f() { thread::sleep(d); }", "thread::sleep");
+    finds("src/server/mod.rs", "use std::time::{Duration, Instant};", "std::time::Instant");
+    passes("src/server/mod.rs", "use tokio::time::Instant;\nfn f() { Instant::now() }");
     finds("src/engine/wal/mod.rs", "fn f() { getrandom::fill(b); }", "getrandom");
     passes("src/cli/load.rs", "use std::fs::File;");
     passes("src/engine/wal/mod.rs", "use std::time::Duration; // not SystemTime");

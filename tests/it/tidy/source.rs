@@ -35,6 +35,11 @@ impl Source {
         Some(inner.strip_suffix("/mod").unwrap_or(inner).replace('/', "::"))
     }
 
+    /// True for the tests of a module of `src`, which that module speaks for.
+    pub fn is_test(&self) -> bool {
+        is_test_file(&self.path)
+    }
+
     /// How many lines hold code.
     pub fn code_lines(&self) -> usize {
         self.code.lines().filter(|line| !line.trim().is_empty()).count()
@@ -67,7 +72,7 @@ fn is_word(c: char) -> bool {
 }
 
 fn is_test_file(path: &str) -> bool {
-    path.starts_with("src/") && (path.ends_with("/tests.rs") || path.contains("/tests/"))
+    path.starts_with("src/") && (path.ends_with("tests.rs") || path.contains("/tests/"))
 }
 
 fn blank(text: &str) -> String {

@@ -91,7 +91,8 @@ pub struct Settings {
 pub const FILTER_BITS: u32 = 10;
 /// Bytes of a block before compression.
 pub const BLOCK_BYTES: u32 = 4096;
-/// Threads for flushes and compactions.
+/// Threads for flushes and compactions, where that can be chosen.
+#[cfg(any(feature = "fjall", feature = "rocksdb"))]
 pub const BACKGROUND_THREADS: u32 = 2;
 
 /// What an acknowledged write survives.

@@ -1,0 +1,42 @@
+//! `stats`: what the database counts about itself.
+
+use super::open::DataDir;
+use super::output;
+use clap::Args;
+use siltstone::Db;
+use std::io::Write;
+
+/// Print what the database counts about itself
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub struct Stats {
+    /// As one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+const HELP: &str = r"Sizes and numbers of tables by level, of logs and of memory. Counters begin
+when a database is opened, so here they tell of this command only.
+
+Examples:
+  siltstone stats
+  siltstone stats --json | jq .";
+
+impl Stats {
+    /// Runs the command.
+    pub fn run(&self, data_dir: &DataDir) -> anyhow::Result<()> {
+        data_dir.with(|db| self.print(db))
+    }
+
+    fn print(&self, db: &Db) -> anyhow::Result<()> {
+        let stats = db.stats();
+        let mut out = output::stdout();
+        if self.json {
+            serde_json::to_writer_pretty(&mut out, &stats).map_err(std::io::Error::from)?;
+            writeln!(out)?;
+        } else {
+            write!(out, "{stats}")?;
+        }
+        Ok(out.flush()?)
+    }
+}

@@ -1,0 +1,141 @@
+//! The literal bytes of an edit, a manifest and a `CURRENT`. They must never change.
+
+use super::{commit, create, dir};
+use crate::Error;
+use crate::engine::key::KeyspaceId;
+use crate::engine::manifest::current::{CleanEnd, Current, State};
+use crate::engine::manifest::describe::{describe_current, describe_manifest};
+use crate::engine::manifest::edit::{Edit, SealedLog};
+use crate::engine::manifest::fixture::table;
+use crate::vfs::mem::MemVfs;
+use std::path::Path;
+
+/// An edit with every field, and its bytes.
+pub(super) fn full() -> Edit {
+    let mut added = table("300[a-b]:1000@5-600x2/7");
+    (added.range_tombstones, added.min_expiry, added.max_expiry, added.raw_bytes) = (1, 3, 4, 2000);
+    Edit {
+        added: vec![(6, added)],
+        removed: vec![(0, 9), (1, 200)],
+        min_log: Some(3),
+        log_base: Some(128),
+        newest_log: Some(4),
+        last_seq: Some(700),
+        next_table: Some(301),
+        created_keyspaces: vec![(KeyspaceId(2), "ö".into())],
+        dropped_keyspaces: vec![KeyspaceId(1)],
+        next_keyspace: Some(3),
+        sealed_logs: vec![SealedLog { number: 3, len: 512, checksum: 0x0102_0304 }],
+    }
+}
+
+const GOLDEN_EDIT: &[u8] = b"\x02\x02\x00\x09\x02\x03\x01\xc8\x01\
+    \x01\x17\x06\xac\x02\xe8\x07\xcd\xab\x00\x00\x07\x02\x01\x01a\x01b\x05\xd8\x04\x03\x04\xd0\x0f\
+    \x03\x01\x03\x04\x01\x04\x05\x02\xbc\x05\x06\x02\xad\x02\x09\x01\x03\x0d\x02\x80\x01\
+    \x07\x03\x02\xc3\xb6\x08\x01\x01\x0a\x07\x03\x80\x04\x04\x03\x02\x01";
+
+#[test]
+fn golden_edit() {
+    let bytes = full().encode();
+    assert_eq!(bytes, GOLDEN_EDIT, "{}", bytes.escape_ascii());
+    assert_eq!(Edit::decode(Path::new("m"), 0, &bytes).unwrap(), full());
+}
+
+#[test]
+fn unknown_fields_are_refused_below_128_and_skipped_above() {
+    let with = |tag: &[u8]| [tag, &[3, 1, 2, 3], &[4, 1, 9]].concat();
+    for tag in [&[0][..], &[11], &[12], &[14], &[127]] {
+        let e = Edit::decode(Path::new("m"), 0, &with(tag)).unwrap_err();
+        assert!(matches!(e, Error::Incompatible { what: "manifest field", .. }), "{e}");
+    }
+    for tag in [&[0x80, 1][..], &[0xff, 0x7f]] {
+        let edit = Edit::decode(Path::new("m"), 0, &with(tag)).unwrap();
+        assert_eq!(edit, Edit { newest_log: Some(9), ..Edit::default() });
+    }
+}
+
+#[test]
+fn fields_are_used_to_the_end_and_not_repeated() {
+    let cases: [&[u8]; 10] = [
+        b"\x03\x02\x01\x01",             // a byte too many
+        b"\x03\x01\x01\x03\x01\x02",     // min log twice
+        b"\x03\x00",                     // empty
+        b"\x03\x02\x81\x00",             // a varint longer than needed
+        b"\x02\x02\x07\x01",             // level 7
+        b"\x07\x02\x02\xff",             // a name that is no text
+        b"\x08\x05\x80\x80\x80\x80\x04", // a keyspace id of 31 bits
+        b"\x09\x05\x80\x80\x80\x80\x10", // a keyspace id of 33 bits
+        b"\x0a\x03\x01\x01\x01",         // a checksum cut off
+        b"\x03\x05\x01",                 // a length beyond the end
+    ];
+    for bytes in cases {
+        let e = Edit::decode(Path::new("m"), 100, bytes).unwrap_err();
+        assert!(e.is_corruption() && e.to_string().contains("offset 10"), "{bytes:?}: {e}");
+    }
+}
+
+const GOLDEN_CURRENT: &[u8] =
+    b"siltston\x04\x01\0\0\x60\x0d\x68\x39\x08\x07\x06\x05\x04\x03\x02\x01\x09\0\0\0\0\0\0\0\
+    \x01\0\0\0\0\0\0\0\x22\x11\0\0\0\0\0\0\x66\x55\x44\x33\0\0\0\0\x77\0\0\0\0\0\0\0\x3d\x5d\x71\x4d";
+
+#[test]
+fn golden_current() {
+    let end = CleanEnd { manifest_len: 0x1122, chain: 0x3344_5566, last_seq: 0x77 };
+    let current = Current { database: 0x0102_0304_0506_0708, manifest: 9, state: State::Clean(end) };
+    let bytes = current.encode();
+    assert_eq!(bytes, GOLDEN_CURRENT, "{}", bytes.escape_ascii());
+    assert_eq!(Current::decode(Path::new("c"), &bytes).unwrap(), current);
+    assert_eq!(
+        describe_current(Path::new("c"), &bytes).unwrap(),
+        "current of database 0102030405060708\n  manifest 9\n  clean: the manifest has 4386 bytes and ends with 33445566; \
+         last sequence number 119\n"
+    );
+    let dirty = Current { state: State::Dirty, ..current };
+    assert_eq!(Current::decode(Path::new("c"), &dirty.encode()).unwrap(), dirty);
+}
+
+const GOLDEN_MANIFEST: &[u8] =
+    b"siltston\x03\x01\0\0\xa0\x27\x11\x94\xc1\x5c\x02\x89\xec\x2d\x0a\x91\x01\0\0\0\0\0\0\0\
+    \x19\xfd\x6d\x39\x12\0\0\0\0\0\0\0\
+    \x03\x01\x01\x04\x01\x00\x05\x01\x00\x06\x01\x01\x09\x01\x01\x0d\x01\x00\
+    \x44\xfc\xf5\x1b\x3c\0\0\0\x19\xfd\x6d\x39\
+    \x01\x17\x06\xac\x02\xe8\x07\xcd\xab\x00\x00\x07\x02\x01\x01a\x01b\x05\xd8\x04\x03\x04\xd0\x0f\
+    \x03\x01\x03\x04\x01\x04\x05\x02\xbc\x05\x06\x02\xad\x02\x09\x01\x03\x0d\x02\x80\x01\
+    \x07\x03\x02\xc3\xb6\x0a\x07\x03\x80\x04\x04\x03\x02\x01";
+
+/// A manifest with two records, its bytes and how it reads as text.
+#[test]
+fn golden_manifest() {
+    let disk = MemVfs::new();
+    let mut manifest = create(disk.clone());
+    let mut edit = full();
+    (edit.removed, edit.dropped_keyspaces) = (Vec::new(), Vec::new());
+    commit(&mut manifest, &edit).unwrap();
+    let mut bytes = disk.read_file(&dir(disk.clone()).join("000001.manifest")).unwrap();
+    assert_eq!(bytes, GOLDEN_MANIFEST, "{}", bytes.escape_ascii());
+    bytes.extend_from_slice(b"torn");
+    assert_eq!(describe_manifest(Path::new("m"), &bytes).unwrap(), GOLDEN_TEXT);
+}
+
+const GOLDEN_TEXT: &str = "\
+manifest 1 of database 910a2dec89025cc1
+record 32: 18 bytes, checksum 396dfd19 after 00000000
+  min log 1
+  first position in it 0
+  newest log 0
+  last sequence number 0
+  next table 1
+  next keyspace 1
+record 62: 60 bytes, checksum 1bf5fc44 after 396dfd19
+  add to level 6 table 300: 1000 bytes, checksum 0000abcd, 7 entries (2 tombstones, 1 of ranges), \"a\" to \"b\", \
+sequence numbers 5 to 600, expiry 3 to 4, 2000 bytes raw
+  min log 3
+  first position in it 128
+  newest log 4
+  last sequence number 700
+  next table 301
+  next keyspace 3
+  create keyspace 2 \"ö\"
+  seal log 3: 512 bytes, checksum 01020304
+torn 134: 4 bytes, 12 expected
+";

@@ -1,0 +1,303 @@
+//! The danger: the command line says that all went well and it did not, or the other way round.
+//!
+//! Every test runs the built program in a folder of its own.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use tempfile::TempDir;
+
+/// A folder to run the program in; its database is the default one, `data`.
+struct Place(TempDir);
+
+/// What a run said.
+#[derive(Debug)]
+struct Run {
+    status: i32,
+    stdout: Vec<u8>,
+    stderr: String,
+}
+
+impl Place {
+    fn new() -> Place {
+        Place(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn file(&self, name: &str, content: impl AsRef<[u8]>) {
+        std::fs::write(self.path().join(name), content).unwrap();
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_siltstone"));
+        command.current_dir(self.path()).args(args).env_remove("RUST_LOG");
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Run {
+        self.run_with_input(args, b"")
+    }
+
+    fn run_with_input(&self, args: &[&str], input: &[u8]) -> Run {
+        let mut command = self.command(args);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // A program that does not want its input may close it.
+        let _ = child.stdin.take().unwrap().write_all(input);
+        let output = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        Run { status: output.status.code().unwrap(), stdout: output.stdout, stderr }
+    }
+
+    /// Runs what must go well, and gives what it printed.
+    #[track_caller]
+    fn ok(&self, args: &[&str]) -> String {
+        let run = self.run(args);
+        assert_eq!(run.status, 0, "{args:?}: {run:?}");
+        String::from_utf8(run.stdout).unwrap()
+    }
+
+    /// Runs what must fail with this status, telling this.
+    #[track_caller]
+    fn fails(&self, args: &[&str], status: i32, told: &str) {
+        let run = self.run(args);
+        assert_eq!(run.status, status, "{args:?}: {run:?}");
+        assert!(run.stderr.contains(told), "{args:?}: {told:?} is not in {run:?}");
+        assert!(run.stdout.is_empty(), "{args:?}: {run:?}");
+    }
+}
+
+const COMMANDS: [&str; 11] =
+    ["serve", "get", "put", "delete", "scan", "load", "dump", "stats", "verify", "compact", "inspect"];
+
+#[test]
+fn every_command_has_help_with_examples() {
+    let place = Place::new();
+    let overview = place.ok(&["--help"]);
+    for command in COMMANDS {
+        assert!(overview.contains(&format!("\n  {command} ")), "{command} is not in\n{overview}");
+        let help = place.ok(&[command, "--help"]);
+        assert!(help.contains("Examples:"), "{command}: {help}");
+        assert_eq!(place.ok(&["help", command]), help);
+    }
+    assert_eq!(place.ok(&["--version"]), format!("siltstone {}\n", env!("CARGO_PKG_VERSION")));
+    place.fails(&["frobnicate"], 2, "frobnicate");
+    place.fails(&["get"], 2, "<KEY>");
+    place.fails(&["get", r"\q"], 2, r"\xNN");
+}
+
+#[test]
+fn put_get_delete() {
+    let place = Place::new();
+    assert_eq!(place.ok(&["put", "greeting", "hello, world"]), "");
+    assert_eq!(place.ok(&["get", "greeting"]), "hello, world");
+    assert_eq!(place.ok(&["--data-dir", "data", "get", "greeting"]), "hello, world");
+    place.ok(&["put", "greeting", "-5"]);
+    assert_eq!(place.ok(&["get", "greeting", "--data-dir", "data"]), "-5");
+    place.ok(&["put", r"bin\x00\xff\\", ""]);
+    assert_eq!(place.ok(&["scan", "--keys-only"]), "bin\\x00\\xff\\\\\ngreeting\n");
+    place.ok(&["delete", "greeting"]);
+    place.ok(&["delete", "greeting"]);
+    place.fails(&["get", "greeting"], 1, "there is no key `greeting`");
+    assert_eq!(place.ok(&["get", r"bin\x00\xff\x5c"]), "");
+}
+
+#[test]
+fn nothing_that_only_reads_makes_a_database() {
+    let place = Place::new();
+    for args in
+        [&["get", "k"][..], &["delete", "k"], &["scan"], &["dump"], &["stats"], &["verify"], &["compact"]]
+    {
+        place.fails(args, 1, "there is no database in ./data");
+        assert!(!place.path().join("data").exists(), "{args:?}");
+    }
+    place.fails(&["load", "missing.csv"], 1, "missing.csv");
+    assert!(!place.path().join("data").exists());
+    // A folder of something else is left as it is.
+    std::fs::create_dir(place.path().join("photos")).unwrap();
+    place.file("photos/holiday.jpg", "x");
+    for args in [&["get", "k"][..], &["put", "k", "v"], &["verify"]] {
+        place.fails(&[args, &["--data-dir", "photos"]].concat(), 1, "photos");
+    }
+    let left: Vec<_> = std::fs::read_dir(place.path().join("photos")).unwrap().collect();
+    assert_eq!(left.len(), 1);
+}
+
+#[test]
+fn an_error_is_told_once_and_without_debug() {
+    let place = Place::new();
+    let run = place.run(&["load", "missing.csv"]);
+    assert!(run.stderr.starts_with("error: could not open missing.csv: "), "{run:?}");
+    assert_eq!(run.stderr.lines().count(), 1, "{run:?}");
+    assert_eq!(run.stderr.matches("os error").count(), 1, "{run:?}");
+}
+
+#[test]
+fn scan_goes_both_ways_between_bounds() {
+    let place = Place::new();
+    place.file("e.csv", "key,value\na,1\nb:1,2\nb:2,\"x\ty\"\nc,4\n");
+    place.ok(&["load", "e.csv"]);
+    assert_eq!(place.ok(&["scan"]), "a\t1\nb:1\t2\nb:2\tx\\x09y\nc\t4\n");
+    assert_eq!(place.ok(&["scan", "--prefix", "b:", "--reverse", "--keys-only"]), "b:2\nb:1\n");
+    assert_eq!(place.ok(&["scan", "--from", "b", "--to", "b:2", "--keys-only"]), "b:1\nb:2\n");
+    assert_eq!(place.ok(&["scan", "--to", "b", "--keys-only"]), "a\n");
+    assert_eq!(place.ok(&["scan", "--reverse", "--limit", "1"]), "c\t4\n");
+    assert_eq!(place.ok(&["scan", "--limit", "0"]), "");
+    assert_eq!(place.ok(&["scan", "--from", "z", "--to", "a"]), "");
+    assert_eq!(
+        place.ok(&["scan", "--limit", "1", "--format", "ndjson"]),
+        "{\"key\":\"a\",\"value\":\"1\"}\n"
+    );
+    place.fails(&["scan", "--prefix", "b", "--from", "a"], 2, "cannot be used with");
+}
+
+#[test]
+fn a_dump_loads_back_byte_for_byte() {
+    let place = Place::new();
+    let lines = [
+        r#"{"key":"","value":""}"#,
+        r#"{"key":"doc","value":{"b":1.0,"a":[null,"å"]}}"#,
+        r#"{"key":"number","value":123456789012345678901234567890}"#,
+        r#"{"key":"text","value":"line\nline\t\"quoted\""}"#,
+        r#"{"key":"ø","value":"12"}"#,
+        r#"{"key_base64":"/wA=","value_base64":"/wBC"}"#,
+        r#"{"key_base64":"//8=","stored_base64":"/9j/4A=="}"#,
+    ];
+    place.file("in.ndjson", lines.join("\n"));
+    place.ok(&["load", "in.ndjson"]);
+    assert_eq!(place.ok(&["get", "doc"]), r#"{"b":1.0,"a":[null,"å"]}"#);
+    assert_eq!(place.run(&["get", r"\xff\x00"]).stdout, b"\xff\0B");
+    for format in ["ndjson", "csv", "tsv"] {
+        let dump = place.ok(&["dump", "--format", format]);
+        let copy = format!("copy-{format}");
+        let load =
+            place.run_with_input(&["load", "-", "--format", format, "--data-dir", &copy], dump.as_bytes());
+        assert_eq!((load.status, load.stdout.len()), (0, 0), "{load:?}");
+        assert!(load.stderr.contains("loaded 7 entries"), "{load:?}");
+        let again = place.ok(&["dump", "--data-dir", &copy]);
+        assert_eq!(again.lines().collect::<Vec<_>>(), lines, "{format}");
+    }
+}
+
+#[test]
+fn documents_are_loaded_under_keys_of_their_own_members() {
+    let place = Place::new();
+    place.file("u.ndjson", "{\"id\":7,\"country\":\"no\"}\n{\"id\":8,\"country\":\"se\"}\n");
+    place.ok(&["load", "u.ndjson", "--key", "country", "--key", "id"]);
+    place.file("u.tsv", "id\tname\n1\tAda\n2\tGrace, \"G\"\n");
+    place.ok(&["load", "u.tsv", "--key", "id"]);
+    let expected = "1\t{\"id\":\"1\",\"name\":\"Ada\"}\n2\t{\"id\":\"2\",\"name\":\"Grace, \\\"G\\\"\"}\n\
+                    no:7\t{\"id\":7,\"country\":\"no\"}\nse:8\t{\"id\":8,\"country\":\"se\"}\n";
+    assert_eq!(place.ok(&["scan"]), expected);
+    place.fails(&["load", "u.tsv", "--key", "uid"], 1, "there is no column `uid`; the columns are: id, name");
+    place.fails(&["load", "u.tsv"], 1, "say with --key which column is the key");
+    place.fails(&["load", "u.tsv", "--separator", "/"], 2, "--key");
+}
+
+#[test]
+fn refused_lines_are_counted_and_told_and_the_rest_is_loaded() {
+    let place = Place::new();
+    let bad = "{\"key\":\"k\"}\n".repeat(9);
+    place.file(
+        "in.ndjson",
+        format!("{{\"key\":\"a\",\"value\":1}}\n\nnonsense\n{bad}{{\"key\":\"b\",\"value\":2}}\n"),
+    );
+    let run = place.run(&["load", "in.ndjson"]);
+    assert_eq!(run.status, 1, "{run:?}");
+    assert!(run.stderr.contains("in.ndjson:3: refused: no JSON object"), "{run:?}");
+    assert!(run.stderr.contains("in.ndjson:4: refused: no member `value`"), "{run:?}");
+    assert!(!run.stderr.contains("in.ndjson:9:"), "{run:?}");
+    assert!(run.stderr.contains("loaded 2 entries"), "{run:?}");
+    assert!(run.stderr.contains("10 lines were refused"), "{run:?}");
+    assert_eq!(place.ok(&["scan"]), "a\t1\nb\t2\n");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let place = Place::new();
+    let lines: String =
+        (0..20_000).map(|i| format!("{{\"key\":\"{i:08}\",\"value\":\"some text\"}}\n")).collect();
+    place.file("many.ndjson", lines);
+    place.ok(&["load", "many.ndjson"]);
+    for args in [&["dump"][..], &["dump", "--format", "csv"], &["scan"]] {
+        let mut child = place.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut first = String::new();
+        // Dropping the reader closes the pipe long before the output ends.
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{args:?}");
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), "", "{args:?}");
+    }
+}
+
+#[test]
+fn stats_verify_compact_and_inspect_work_on_a_small_database() {
+    let place = Place::new();
+    place.ok(&["put", "k", "v"]);
+    place.ok(&["compact"]);
+    assert!(!place.ok(&["stats"]).is_empty());
+    assert!(place.ok(&["stats", "--json"]).starts_with('{'));
+    assert!(!place.ok(&["verify"]).is_empty());
+    let here = place.ok(&["inspect", "data/CURRENT"]);
+    assert_eq!(place.ok(&["inspect", "CURRENT"]), here);
+    place.fails(&["inspect", "data/nothing"], 1, "data/nothing");
+    assert_eq!(place.ok(&["get", "k"]), "v");
+}
+
+/// A server that is ended with the test.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn serve_prints_where_it_listens_and_keeps_what_it_was_given() {
+    let place = Place::new();
+    let mut command = place.command(&["serve", "--listen", "127.0.0.1:0"]);
+    let mut server = Server(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    let mut lines = BufReader::new(server.0.stdout.take().unwrap()).lines();
+    let first = lines.next().unwrap().unwrap();
+    let address = first.strip_prefix("listening on ").unwrap();
+    let hint: String = lines.by_ref().take(2).map(Result::unwrap).collect();
+    assert!(hint.contains("{\"command\":\"put\""), "{hint}");
+
+    let mut client = TcpStream::connect(address).unwrap();
+    client.write_all(b"{\"command\":\"put\",\"key\":\"k\",\"value\":[1]}\n").unwrap();
+    let mut reply = String::new();
+    BufReader::new(client.try_clone().unwrap()).read_line(&mut reply).unwrap();
+    assert!(reply.contains("\"ok\""), "{reply}");
+    place.fails(&["get", "k"], 1, "in use by another process");
+
+    // Ended without a word, as by a power cut that the disk survived.
+    server.0.kill().unwrap();
+    server.0.wait().unwrap();
+    assert_eq!(place.ok(&["get", "k"]), "[1]");
+    place.fails(&["serve", "--listen", "0.0.0.0:0"], 1, "authentication");
+}
+
+#[cfg(unix)]
+#[test]
+fn serve_stops_cleanly_and_its_hint_works() {
+    let place = Place::new();
+    let mut command = place.command(&["serve", "--listen", "127.0.0.1:0"]);
+    let mut server = Server(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    let mut lines = BufReader::new(server.0.stdout.take().unwrap()).lines();
+    let hint = lines.by_ref().map(Result::unwrap).nth(2).unwrap();
+    let reply = Command::new("sh").arg("-c").arg(&hint).output().unwrap();
+    assert!(String::from_utf8(reply.stdout).unwrap().contains("\"ok\""), "{hint}");
+    let kill = Command::new("kill").arg(server.0.id().to_string()).status().unwrap();
+    assert!(kill.success());
+    assert_eq!(server.0.wait().unwrap().code(), Some(0));
+    let mut said = String::new();
+    server.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(said, "");
+    assert_eq!(place.ok(&["get", "hello"]), "world");
+}
