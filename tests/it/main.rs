@@ -3,6 +3,7 @@
 //! | module | the danger |
 //! |---|---|
 //! | [`cli`] | the command line says that all went well and it did not, or the other way round |
+//! | [`crash`] | a power cut loses what was promised, shows what was never written, or leaves a database that does not open |
 //! | [`smoke`] | the first things a user would try do not work |
 //! | [`model`] | the database and a sorted map disagree after some sequence of operations, reopenings and power cuts |
 //! | [`tidy`] | the house falls into disorder: an upward import, a cycle, a second place that touches the disk |
@@ -17,6 +18,8 @@
 
 #[cfg(feature = "cli")]
 mod cli;
+mod crash;
+mod history;
 mod model;
 mod smoke;
 mod support;

@@ -31,7 +31,8 @@ impl Inner {
     pub fn write(&self, payload: &[u8], count: u32) -> Result<u64> {
         if count == 0 {
             self.check_writable()?;
-            return Ok(0);
+            // Nothing of its own, but what came before it is to be as durable as it is.
+            return Ok(self.commit.lock().log.position());
         }
         self.rest_if_throttled(payload.len())?;
         let mut committer = self.lock_with_room()?;
@@ -44,7 +45,7 @@ impl Inner {
         let mut committer = self.commit.lock();
         self.check_writable()?;
         if count == 0 {
-            return Ok(0);
+            return Ok(committer.log.position());
         }
         self.make_room(&mut committer)?;
         self.apply(&mut committer, payload, count)

@@ -99,6 +99,8 @@ fn missing(dir: &Dir, number: u64) -> Error {
 struct End {
     path: PathBuf,
     offset: u64,
+    /// The segment that a `Seal` says comes next.
+    next: Option<u64>,
 }
 
 struct Chain<'a> {
@@ -161,7 +163,7 @@ impl Chain<'_> {
         apply: &mut dyn FnMut(&Record<'_>, &Path, u64) -> Result<()>,
     ) -> Result<()> {
         let bytes = segment.map.bytes();
-        let mut offset = HEADER_LEN;
+        let (mut offset, mut sealed) = (HEADER_LEN, None);
         self.found.next_seq = start.next_seq;
         while let Some((record, next)) = record::decode(bytes, &segment.place, offset) {
             if record.first_seq < self.found.next_seq
@@ -176,8 +178,9 @@ impl Chain<'_> {
                     self.found.next_seq = record.first_seq.saturating_add(u64::from(record.count));
                 }
                 RecordType::Start => {}
-                RecordType::Seal => self.check_sealed(&record)?,
+                RecordType::Seal => {}
             }
+            sealed = self.sealed(&record)?;
             self.found.bytes += (next - offset) as u64;
             offset = next;
         }
@@ -185,18 +188,20 @@ impl Chain<'_> {
         self.found.segment = segment.place.number;
         self.found.segments.push(segment.place.number);
         self.found.position = start.base.saturating_add(offset as u64);
-        self.end = Some(End { path: segment.path.clone(), offset: offset as u64 });
+        self.end = Some(End { path: segment.path.clone(), offset: offset as u64, next: sealed });
         let torn = segment.is_torn(offset).then_some("a record that was not written whole");
         self.judge(segment, offset, torn)
     }
 
-    /// A sealed segment names the next one, which was durable before the seal was written.
-    fn check_sealed(&self, seal: &Record<'_>) -> Result<()> {
-        let next = seal.payload.first_chunk::<8>().map(|b| u64::from_le_bytes(*b));
-        match next {
-            Some(next) if self.request.numbers.contains(&next) => Ok(()),
-            Some(next) => Err(missing(self.request.dir, next)),
-            None => Ok(()),
+    /// The segment that a `Seal` says comes next. It was durable before the seal was written.
+    fn sealed(&self, record: &Record<'_>) -> Result<Option<u64>> {
+        if record.kind != RecordType::Seal {
+            return Ok(None);
+        }
+        let next = record.payload.first_chunk::<8>().map(|b| u64::from_le_bytes(*b));
+        match next.filter(|next| !self.request.numbers.contains(next)) {
+            Some(missed) => Err(missing(self.request.dir, missed)),
+            None => Ok(next),
         }
     }
 
@@ -213,8 +218,10 @@ impl Chain<'_> {
                 evidence.synced - position
             );
             return Err(match &self.end {
-                Some(end) => Error::corruption(&end.path, end.offset, "log record", detail),
-                None => Error::corruption(&segment.path, offset as u64, "log record", detail),
+                Some(end) if end.next != Some(segment.place.number) => {
+                    Error::corruption(&end.path, end.offset, "log record", detail)
+                }
+                _ => Error::corruption(&segment.path, offset as u64, "log record", detail),
             });
         }
         if evidence.records > 0 || torn.is_some() {
@@ -235,13 +242,13 @@ impl Chain<'_> {
             return Ok(self.found);
         }
         let detail = format!("no valid record, but the log is known to go on in segment {newest}");
-        Err(match self.end {
-            Some(end) => Error::corruption(&end.path, end.offset, "log record", detail),
-            None => {
-                let path = dir.join(&FileName::Log(first).to_string());
-                Error::corruption(&path, HEADER_LEN as u64, "log record", detail)
-            }
-        })
+        let first_of = |number| (dir.join(&FileName::Log(number).to_string()), HEADER_LEN as u64);
+        let (path, offset) = match self.end {
+            Some(End { next: Some(next), .. }) => first_of(next),
+            Some(end) => (end.path, end.offset),
+            None => first_of(first),
+        };
+        Err(Error::corruption(&path, offset, "log record", detail))
     }
 }
 

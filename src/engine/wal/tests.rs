@@ -54,6 +54,8 @@ struct Log {
     next_seq: u64,
     next_number: u64,
     written: Batches,
+    /// What may be there all the same, but with nothing after it.
+    failed: Batches,
 }
 
 impl Log {
@@ -77,6 +79,7 @@ impl Log {
             next_seq,
             next_number: number + 1,
             written: Vec::new(),
+            failed: Vec::new(),
         };
         log.sync();
         log
@@ -85,9 +88,10 @@ impl Log {
     fn try_append(&mut self, payload: &[u8]) -> Result<u64> {
         let seq = self.next_seq;
         self.next_seq += 1;
-        let position = self.writer.append(seq, 1, payload, self.synced)?;
-        self.written.push((seq, payload.to_vec()));
-        Ok(position)
+        let appended = self.writer.append(seq, 1, payload, self.synced);
+        let list = if appended.is_ok() { &mut self.written } else { &mut self.failed };
+        list.push((seq, payload.to_vec()));
+        appended
     }
 
     fn append(&mut self, payload: impl AsRef<[u8]>) -> u64 {
@@ -481,7 +485,7 @@ fn small() -> (Log, Vec<(u64, u64, u64)>) {
         let at = (log.writer.number(), log.tail());
         let end = log.append(vec![i; 3 + usize::from(i) * 5]);
         ends.push((at.0, at.1, end));
-        if i % 3 == 1 {
+        if i == 1 || i == 4 {
             log.sync();
         }
         if i == 3 {
@@ -614,7 +618,7 @@ fn a_record_of_a_newer_kind_is_refused() {
 #[test]
 fn a_power_cut_leaves_a_prefix_with_all_that_was_synced() {
     let mut images = 0;
-    for seed in 0..12 {
+    for seed in 0..4 {
         images += lives(seed);
     }
     assert!(images > 5000, "{images}");
@@ -623,7 +627,7 @@ fn a_power_cut_leaves_a_prefix_with_all_that_was_synced() {
 fn lives(seed: u64) -> u64 {
     let mut random = Random(seed);
     let (mut mem, mut found, mut number, mut images) = (MemVfs::new(), Recovered::default(), 1, 0);
-    let mut before: Batches = Vec::new();
+    let (mut before, mut first): (Batches, u64) = (Vec::new(), 1);
     for life in 0..4 {
         let start = mem.clone();
         start.schedule_crashes(0..400, &CrashPolicy::EVERY, seed * 100 + life);
@@ -636,15 +640,19 @@ fn lives(seed: u64) -> u64 {
             let what = format!("seed {seed} life {life} op {} {:?}", image.at_op, image.policy);
             let zero = Mark { op: 0, issued: 0, durable: 0, newest: found.segment };
             let mark = marks.iter().rfind(|mark| mark.op <= image.at_op).unwrap_or(&zero);
-            let outcome = read(&|| Arc::new(image.vfs.clone()), 1, 0, mark.newest);
-            let (batches, _) = outcome.unwrap_or_else(|e| panic!("{what}: {e}"));
-            assert_eq!(batches, all[..batches.len()], "{what}");
+            let outcome = read(&|| Arc::new(image.vfs.clone()), first, 0, mark.newest);
+            let (mut batches, _) = outcome.unwrap_or_else(|e| panic!("{what}: {e}"));
+            batches.pop_if(|last| log.failed.contains(last));
+            assert!(batches.len() <= all.len() && batches == all[..batches.len()], "{what}: {batches:?}");
             let least = if image.policy == CrashPolicy::All { mark.issued } else { mark.durable };
             assert!(batches.len() >= before.len() + least, "{what}: {} of {least}", batches.len());
         }
         let image = taken.swap_remove(random.below(taken.len()));
-        (before, found) = read(&|| Arc::new(image.vfs.clone()), 1, 0, 0).unwrap();
+        (before, found) = read(&|| Arc::new(image.vfs.clone()), first, 0, 0).unwrap();
         (mem, number) = (image.vfs, log.next_number);
+        if found.segments.is_empty() {
+            first = number;
+        }
     }
     images
 }
