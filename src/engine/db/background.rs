@@ -108,6 +108,7 @@ impl Inner {
     pub fn step(&self) -> Result<bool> {
         let worked = self.flush_sealed()? || self.compact_step(Urgency::Pressure)?;
         self.remove_obsolete()?;
+        self.prepare_spare()?;
         Ok(worked)
     }
 
@@ -146,14 +147,15 @@ impl Inner {
         };
         let number = self.next_log.fetch_add(1, Ordering::Relaxed);
         let used = self.used_segments.lock().pop();
-        let segment = segment::prepare(&self.dir, self.log_place(number), capacity, used)?;
+        let segment = segment::prepare(&self.dir, self.log_place(number), capacity, used);
+        let segment = self.poison_if_sync_failed(segment)?;
         self.commit.lock().spare = Some(segment);
         Ok(())
     }
 
     /// How large a segment is made at most: what fills a write buffer fits into it.
     pub fn segment_capacity(&self) -> u64 {
-        (self.options.memtable_bytes as u64).clamp(64 << 10, 64 << 20)
+        (self.options.memtable_bytes as u64).clamp(segment::MIN_CAPACITY, 64 << 20)
     }
 
     /// Notes a background step's error; `None` then.

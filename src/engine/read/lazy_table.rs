@@ -78,10 +78,19 @@ impl TableFiles {
         self.memory.load(Ordering::Relaxed)
     }
 
-    /// Takes the list of tables whose files can be removed.
-    #[must_use]
-    pub fn take_removable(&self) -> Vec<u64> {
-        std::mem::take(&mut self.removable.lock())
+    /// Removes the files of tables that nobody needs any more.
+    ///
+    /// # Errors
+    /// [`Error::Io`], of the first that could not be removed; it and the ones behind it stay on the list.
+    pub fn remove_removable(&self) -> Result<()> {
+        loop {
+            let Some(number) = self.removable.lock().pop() else { return Ok(()) };
+            match self.dir.remove(&FileName::Table(number).to_string()) {
+                // An earlier try may have done it, and failed all the same.
+                Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
+                removed => removed.inspect_err(|_| self.removable.lock().push(number))?,
+            }
+        }
     }
 }
 
