@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`cli`] | the command line says that all went well and it did not, or the other way round |
 //! | [`crash`] | a power cut loses what was promised, shows what was never written, or leaves a database that does not open |
+//! | [`faults`] | a file operation fails, or the disk is full, and the database panics, hangs, lies or loses |
 //! | [`smoke`] | the first things a user would try do not work |
 //! | [`model`] | the database and a sorted map disagree after some sequence of operations, reopenings and power cuts |
 //! | [`tidy`] | the house falls into disorder: an upward import, a cycle, a second place that touches the disk |
@@ -19,6 +20,7 @@
 #[cfg(feature = "cli")]
 mod cli;
 mod crash;
+mod faults;
 mod history;
 mod model;
 mod smoke;
