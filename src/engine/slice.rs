@@ -21,7 +21,7 @@ impl Backing for Box<[u8]> {
 /// A key or a value: bytes that need no lifetime.
 ///
 /// It derefs to `[u8]`. Short ones are held in place; longer ones may share the memory of the block they came from, so
-/// a slice kept for long keeps about that block (some kilobytes) in memory. [`Slice::to_vec`] makes an own copy.
+/// a slice kept for long keeps about that block (some kilobytes) in memory. [`to_vec`](slice::to_vec) makes an own copy.
 /// Cloning costs a few nanoseconds and never allocates.
 #[derive(Clone)]
 pub struct Slice(Repr);

@@ -2,74 +2,10 @@
 //!
 //! Every test runs the built program in a folder of its own.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use crate::program::{Place, Server};
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use tempfile::TempDir;
-
-/// A folder to run the program in; its database is the default one, `data`.
-struct Place(TempDir);
-
-/// What a run said.
-#[derive(Debug)]
-struct Run {
-    status: i32,
-    stdout: Vec<u8>,
-    stderr: String,
-}
-
-impl Place {
-    fn new() -> Place {
-        Place(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn file(&self, name: &str, content: impl AsRef<[u8]>) {
-        std::fs::write(self.path().join(name), content).unwrap();
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_siltstone"));
-        command.current_dir(self.path()).args(args).env_remove("RUST_LOG");
-        command
-    }
-
-    fn run(&self, args: &[&str]) -> Run {
-        self.run_with_input(args, b"")
-    }
-
-    fn run_with_input(&self, args: &[&str], input: &[u8]) -> Run {
-        let mut command = self.command(args);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        // A program that does not want its input may close it.
-        let _ = child.stdin.take().unwrap().write_all(input);
-        let output = child.wait_with_output().unwrap();
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        Run { status: output.status.code().unwrap(), stdout: output.stdout, stderr }
-    }
-
-    /// Runs what must go well, and gives what it printed.
-    #[track_caller]
-    fn ok(&self, args: &[&str]) -> String {
-        let run = self.run(args);
-        assert_eq!(run.status, 0, "{args:?}: {run:?}");
-        String::from_utf8(run.stdout).unwrap()
-    }
-
-    /// Runs what must fail with this status, telling this.
-    #[track_caller]
-    fn fails(&self, args: &[&str], status: i32, told: &str) {
-        let run = self.run(args);
-        assert_eq!(run.status, status, "{args:?}: {run:?}");
-        assert!(run.stderr.contains(told), "{args:?}: {told:?} is not in {run:?}");
-        assert!(run.stdout.is_empty(), "{args:?}: {run:?}");
-    }
-}
+use std::process::{Command, Stdio};
 
 const COMMANDS: [&str; 11] =
     ["serve", "get", "put", "delete", "scan", "load", "dump", "stats", "verify", "compact", "inspect"];
@@ -248,37 +184,20 @@ fn stats_verify_compact_and_inspect_work_on_a_small_database() {
     assert_eq!(place.ok(&["get", "k"]), "v");
 }
 
-/// A server that is ended with the test.
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
 fn serve_prints_where_it_listens_and_keeps_what_it_was_given() {
     let place = Place::new();
-    let mut command = place.command(&["serve", "--listen", "127.0.0.1:0"]);
-    let mut server = Server(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
-    let mut lines = BufReader::new(server.0.stdout.take().unwrap()).lines();
-    let first = lines.next().unwrap().unwrap();
-    let address = first.strip_prefix("listening on ").unwrap();
-    let hint: String = lines.by_ref().take(2).map(Result::unwrap).collect();
-    assert!(hint.contains("{\"command\":\"put\""), "{hint}");
+    let mut server = Server::start(&place, &[]);
+    assert!(server.hint.contains("{\"command\":\"put\""), "{}", server.hint);
 
-    let mut client = TcpStream::connect(address).unwrap();
+    let mut client = TcpStream::connect(&server.address).unwrap();
     client.write_all(b"{\"command\":\"put\",\"key\":\"k\",\"value\":[1]}\n").unwrap();
     let mut reply = String::new();
     BufReader::new(client.try_clone().unwrap()).read_line(&mut reply).unwrap();
     assert!(reply.contains("\"ok\""), "{reply}");
     place.fails(&["get", "k"], 1, "in use by another process");
 
-    // Ended without a word, as by a power cut that the disk survived.
-    server.0.kill().unwrap();
-    server.0.wait().unwrap();
+    server.kill();
     assert_eq!(place.ok(&["get", "k"]), "[1]");
     place.fails(&["serve", "--listen", "0.0.0.0:0"], 1, "authentication");
 }
@@ -287,17 +206,12 @@ fn serve_prints_where_it_listens_and_keeps_what_it_was_given() {
 #[test]
 fn serve_stops_cleanly_and_its_hint_works() {
     let place = Place::new();
-    let mut command = place.command(&["serve", "--listen", "127.0.0.1:0"]);
-    let mut server = Server(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
-    let mut lines = BufReader::new(server.0.stdout.take().unwrap()).lines();
-    let hint = lines.by_ref().map(Result::unwrap).nth(2).unwrap();
-    let reply = Command::new("sh").arg("-c").arg(&hint).output().unwrap();
-    assert!(String::from_utf8(reply.stdout).unwrap().contains("\"ok\""), "{hint}");
-    let kill = Command::new("kill").arg(server.0.id().to_string()).status().unwrap();
+    let mut server = Server::start(&place, &[]);
+    let reply = Command::new("sh").arg("-c").arg(&server.hint).output().unwrap();
+    assert!(String::from_utf8(reply.stdout).unwrap().contains("\"ok\""), "{}", server.hint);
+    let kill = Command::new("kill").arg(server.id().to_string()).status().unwrap();
     assert!(kill.success());
-    assert_eq!(server.0.wait().unwrap().code(), Some(0));
-    let mut said = String::new();
-    server.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-    assert_eq!(said, "");
+    let (status, said) = server.wait();
+    assert_eq!((status.code(), said.as_str()), (Some(0), ""));
     assert_eq!(place.ok(&["get", "hello"]), "world");
 }

@@ -118,8 +118,10 @@ fn options(vfs: &FaultVfs, durability: Durability) -> Options {
         .cache_bytes(0)
 }
 
+/// Every fourth value is long, so that the log fills and rotates.
 fn put(key: &str, n: usize) -> Write {
-    vec![(key.as_bytes().to_vec(), Some(vec![n as u8; 1 + n % 70]))]
+    let len = if n.is_multiple_of(4) { 9000 } else { 1 + n % 70 };
+    vec![(key.as_bytes().to_vec(), Some(vec![n as u8; len]))]
 }
 
 /// Reopens a database with a log and one without, rotates, flushes by itself and when told, and compacts.

@@ -17,6 +17,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 type Map = BTreeMap<Vec<u8>, Vec<u8>>;
+type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
 type Write = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 
 /// Operations of one run.
@@ -58,7 +59,7 @@ struct Model {
     durable: Map,
     since: Vec<Write>,
     snapshots: Vec<(Snapshot, Map)>,
-    ranges: Vec<(Range, Vec<(Vec<u8>, Vec<u8>)>)>,
+    ranges: Vec<(Range, Pairs)>,
     space: usize,
     stamp: u64,
     crashes: u64,
@@ -372,11 +373,11 @@ fn fingerprint(map: &Map) -> u64 {
     hasher.finish()
 }
 
-fn pairs<'a>(iter: impl Iterator<Item = (&'a Vec<u8>, &'a Vec<u8>)>) -> Vec<(Vec<u8>, Vec<u8>)> {
+fn pairs<'a>(iter: impl Iterator<Item = (&'a Vec<u8>, &'a Vec<u8>)>) -> Pairs {
     iter.map(|(k, v)| (k.clone(), v.clone())).collect()
 }
 
-fn expected_in(map: &Map, (lower, upper): &(Bound<Vec<u8>>, Bound<Vec<u8>>)) -> Vec<(Vec<u8>, Vec<u8>)> {
+fn expected_in(map: &Map, (lower, upper): &(Bound<Vec<u8>>, Bound<Vec<u8>>)) -> Pairs {
     let above = |key: &Vec<u8>| match lower {
         Bound::Included(l) => key >= l,
         Bound::Excluded(l) => key > l,
@@ -391,7 +392,7 @@ fn expected_in(map: &Map, (lower, upper): &(Bound<Vec<u8>>, Bound<Vec<u8>>)) -> 
 }
 
 /// One step from a random end of both; the expected one must come.
-fn step_both(random: &mut Random, range: &mut Range, expected: &mut Vec<(Vec<u8>, Vec<u8>)>) {
+fn step_both(random: &mut Random, range: &mut Range, expected: &mut Pairs) {
     let (found, wanted): (Option<(Slice, Slice)>, _) = if random.one_in(2) {
         let wanted = if expected.is_empty() { None } else { Some(expected.remove(0)) };
         (range.next().transpose().unwrap(), wanted)
@@ -402,7 +403,7 @@ fn step_both(random: &mut Random, range: &mut Range, expected: &mut Vec<(Vec<u8>
     assert_eq!(found, wanted);
 }
 
-fn walk(random: &mut Random, mut range: Range, mut expected: Vec<(Vec<u8>, Vec<u8>)>, steps: usize) {
+fn walk(random: &mut Random, mut range: Range, mut expected: Pairs, steps: usize) {
     match random.below(3) {
         0 => {
             let found: Vec<_> = range.take(steps).map(Result::unwrap).collect();

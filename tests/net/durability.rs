@@ -3,8 +3,8 @@
 use crate::gated::GatedEngine;
 use crate::harness::{OK, delete, error, ok, put, read, serve};
 use siltstone::server::Config;
-use siltstone::store::StorageEngine;
-use siltstone::{Error, WriteBatch};
+use siltstone::store::{LsmEngine, StorageEngine};
+use siltstone::{Db, Error, WriteBatch};
 use std::io::{ErrorKind, Read};
 use std::sync::Arc;
 
@@ -156,4 +156,23 @@ fn a_shutdown_ends_though_a_write_does_not() {
     server.signal_stop();
     server.join();
     assert_eq!(client.rest(), "", "not acknowledged");
+}
+
+#[test]
+fn what_was_acknowledged_is_there_after_the_next_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("db");
+    let lines: String = (0..500).map(|n| format!("{}\n", put(&format!("k{n}"), &n.to_string()))).collect();
+    for _ in 0..2 {
+        let db = Db::open(&path).unwrap();
+        let server = serve(Arc::new(LsmEngine::new(db.clone())), Config::default());
+        let mut client = server.connect();
+        client.send(&lines);
+        (0..500).for_each(|_| assert_eq!(client.reply(), OK));
+        drop(server);
+        db.close().unwrap();
+        let db = Db::open(&path).unwrap();
+        assert_eq!(db.get("k499").unwrap().unwrap(), "499");
+        assert_eq!(db.iter().count(), 500);
+    }
 }

@@ -2,9 +2,9 @@
 
 use crate::gated::GatedEngine;
 use crate::harness::{error, error_false, ok, range, serve};
-use siltstone::WriteBatch;
 use siltstone::server::Config;
-use siltstone::store::{MemoryEngine, StorageEngine};
+use siltstone::store::{LsmEngine, MemoryEngine, StorageEngine};
+use siltstone::{Db, WriteBatch};
 use std::sync::Arc;
 
 // tidy: long because it is a table, one line of the conversation after the other.
@@ -92,7 +92,10 @@ fn many_keys() -> Vec<(String, String)> {
 
 #[test]
 fn every_row_of_the_table() {
-    let engines: [Arc<dyn StorageEngine>; 2] = [Arc::new(MemoryEngine::new()), GatedEngine::blocking()];
+    let folder = tempfile::tempdir().unwrap();
+    let db = Db::open(folder.path().join("db")).unwrap();
+    let engines: [Arc<dyn StorageEngine>; 3] =
+        [Arc::new(MemoryEngine::new()), GatedEngine::blocking(), Arc::new(LsmEngine::new(db))];
     for engine in engines {
         let server = serve(engine, Config::default());
         let mut client = server.connect();

@@ -122,6 +122,6 @@ fn begin(output: &Output<'_>, numbers: &mut Vec<u64>) -> Result<TableBuilder> {
     let number = output.next_number.fetch_add(1, Ordering::Relaxed);
     let file = output.files.dir().open(&FileName::Table(number).to_string(), Mode::CreateNew)?;
     numbers.push(number);
-    let options = TableOptions { place: output.files.place(number), ..output.template.clone() };
+    let options = TableOptions { place: output.files.place(number), ..output.template };
     TableBuilder::new(file, options)
 }

@@ -57,11 +57,25 @@ impl Inner {
         if self.room(bytes)? {
             return Poll::Ready(Ok(()));
         }
+        if self.options.background == Background::Stepped {
+            return Poll::Ready(self.step_until_room());
+        }
         self.signals.room.register(context.waker());
         // The log thread has those who wait look again every now and then.
         self.signals.log.raise();
         // What one waits for may have happened just before registering.
-        if self.room(0)? { Poll::Ready(Ok(())) } else { Poll::Pending }
+        self.check_writable()?;
+        if self.room(bytes)? { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+
+    fn step_until_room(&self) -> Result<()> {
+        while !self.room(0)? {
+            if !self.step()? {
+                let reason = self.throttle.stopped().unwrap_or(StallReason::WriteBuffersFull);
+                return Err(Error::Stalled { reason, waited: Duration::ZERO });
+            }
+        }
+        Ok(())
     }
 
     /// Whether a write of `bytes` can go ahead; an error when there has been no room for longer than the deadline.
@@ -71,7 +85,7 @@ impl Inner {
             None if self.is_full() => StallReason::WriteBuffersFull,
             None => {
                 *self.full_since.lock() = None;
-                return Ok(self.throttle.delay(bytes, self.buffer_fill_if_pressed()).is_none());
+                return Ok(self.admit(bytes).is_ok());
             }
         };
         let now = self.options.clock.monotonic();
@@ -94,6 +108,9 @@ impl Inner {
         committer.next_seq = last + 1;
         let appended = committer.log.append(first, count, payload, self.group_sync.synced());
         let position = self.poison_unless_transient(appended)?;
+        if committer.log.wants_next() && !self.spare_asked.swap(true, Ordering::Relaxed) {
+            self.signals.log.raise();
+        }
         let mut seq = first;
         for entry in batch::entries(payload) {
             let entry = entry.map_err(|(at, why)| Error::invalid(format!("batch, at byte {at}: {why}")))?;
@@ -109,8 +126,8 @@ impl Inner {
     /// Goes on in the spare segment, if one is ready; if not, the present one grows. After a full disk the same spare is
     /// tried again: making another would need space.
     fn next_segment(&self, committer: &mut Committer) -> Result<()> {
-        self.signals.log.raise();
         let Some(spare) = committer.spare.clone() else { return Ok(()) };
+        self.spare_asked.store(false, Ordering::Relaxed);
         let (next_seq, synced) = (committer.next_seq, self.group_sync.synced());
         self.poison_unless_transient(committer.log.rotate(spare, next_seq, synced))?;
         committer.spare = None;
@@ -209,15 +226,30 @@ impl Inner {
         memtable::Config { expected_keys: self.options.expected_keys() }
     }
 
+    /// Waits until a write of `bytes` is let in; an error when that takes too long.
     fn rest_if_throttled(&self, bytes: usize) -> Result<()> {
-        if let Some(nap) = self.throttle.delay(bytes, self.buffer_fill_if_pressed()) {
+        let mut waited = Duration::ZERO;
+        while let Err(rest) = self.admit(bytes) {
             self.check_writable()?;
-            self.counters.slowed(nap);
-            if self.options.background == Background::Threads {
-                self.options.clock.sleep(nap);
+            if waited >= self.options.stall_deadline {
+                let reason = self.throttle.reason().unwrap_or(StallReason::WriteBuffersFull);
+                return Err(Error::Stalled { reason, waited });
             }
+            self.options.clock.sleep(rest);
+            self.counters.slowed(rest);
+            waited += rest;
         }
         Ok(())
+    }
+
+    /// Asks the throttle. Nobody is slowed down who does the background work himself.
+    fn admit(&self, bytes: usize) -> Result<(), Duration> {
+        match self.options.background {
+            Background::Threads => {
+                self.throttle.admit(bytes, self.buffer_fill_if_pressed(), &*self.options.clock)
+            }
+            Background::Stepped => Ok(()),
+        }
     }
 
     /// The buffer's fill squeezed to its last quarter, where slowing down begins.

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// How many used segments are kept to be written again.
-const KEEP_USED: usize = 2;
+const KEEP_USED: usize = 1;
 
 impl Inner {
     /// Flushes the buffers that wait; false when none did.
@@ -83,7 +83,7 @@ impl Inner {
                 && number < first
             {
                 let mut used = self.used_segments.lock();
-                let whole = self.dir.len(&name)? == Some(self.segment_capacity());
+                let whole = self.dir.len(&name)? >= Some(self.segment_capacity());
                 if whole && used.len() < KEEP_USED {
                     segment::set_aside(&self.dir, number)?;
                     used.push(number);

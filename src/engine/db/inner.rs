@@ -15,6 +15,7 @@
 //! (D3) Every change of the tables is durable in the manifest before it is published.
 
 use super::counters::Counters;
+use super::deadline::Deadline;
 use super::group_sync::GroupSync;
 use super::signal::Signal;
 use super::snapshot_list::SnapshotList;
@@ -55,11 +56,14 @@ pub struct Inner {
     pub next_log: AtomicU64,
     pub snapshots: SnapshotList,
     pub group_sync: GroupSync,
+    pub sync_deadline: Deadline,
     pub throttle: Throttle,
     pub counters: Counters,
     pub signals: Signals,
     /// Raised at close: background work ends at its next look.
     pub stop: AtomicBool,
+    /// The log thread was told that the next segment is needed.
+    pub spare_asked: AtomicBool,
     state: AtomicU8,
     read_only: OnceLock<Arc<Error>>,
 
@@ -69,6 +73,8 @@ pub struct Inner {
     pub buffers: Mutex<Buffers>,
     pub used_segments: Mutex<Vec<u64>>,
     pub last_background_error: Mutex<Option<Error>>,
+    /// Why the last flush failed, for whoever waits for it.
+    pub flush_error: Mutex<Option<Error>>,
     /// Since when there has been no room for writes, on the monotonic clock.
     pub full_since: Mutex<Option<Duration>>,
     /// Held by whoever compacts. Comes before all other locks.
@@ -89,7 +95,7 @@ pub struct Signals {
     /// The flush thread: a buffer was sealed.
     pub flush: Signal,
     /// The compaction thread: the tables changed, or a file can be removed.
-    pub compact: Signal,
+    pub compact: Arc<Signal>,
     /// Writers and closers: a flush or a compaction ended.
     pub room: Signal,
 }
@@ -152,10 +158,12 @@ impl Inner {
             next_log: parts.next_log.into(),
             snapshots: SnapshotList::default(),
             group_sync: parts.group_sync,
+            sync_deadline: Deadline::default(),
             throttle: Throttle::default(),
             counters: Counters::default(),
             signals: Signals::default(),
             stop: AtomicBool::new(false),
+            spare_asked: AtomicBool::new(false),
             state: AtomicU8::new(OPEN),
             read_only: OnceLock::new(),
             commit: Mutex::new(parts.committer),
@@ -163,6 +171,7 @@ impl Inner {
             buffers: Mutex::new(parts.buffers),
             used_segments: Mutex::default(),
             last_background_error: Mutex::default(),
+            flush_error: Mutex::default(),
             full_since: Mutex::default(),
             compacting: Mutex::default(),
             picker_cursors: Mutex::default(),

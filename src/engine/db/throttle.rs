@@ -1,11 +1,14 @@
 //! Smooth back-pressure: the fuller things are, the slower writes are let in; a full stop is the last resort.
 //!
-//! How full is one number between 0 and 1: the most pressing of level 0 (from half its limit on), what compaction owes
-//! (likewise), and, once no more buffers can be sealed, the active buffer. A write of `b` bytes owes `b × slowest × fill²`;
-//! the debts of all writers add up, and who makes the sum worth a nap takes it. So small writes are not rounded up to the timer's
-//! slack, and there is no step at which writes suddenly stop.
+//! How full is one number between 0 and 1: the most pressing of level 0 (from a third of its limit on), what compaction owes
+//! (likewise), and, once no more buffers can be sealed, the active buffer. A write of `b` bytes costs `b × slowest × fill²` of
+//! time, and is let in when all before it have had theirs (the generic cell rate algorithm): one word holds the moment at which
+//! the time given out so far ends. A little may be overdrawn, so that small writes are not rounded up to the timer's slack,
+//! and there is no step at which writes suddenly stop. Whoever is not let in is charged nothing, and may ask as often as it
+//! likes.
 
 use crate::error::StallReason;
+use crate::vfs::Clock;
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
@@ -18,20 +21,22 @@ pub const LEVEL0_STOP: usize = 32;
 pub const DEBT_SLOW: u64 = 8 << 30;
 /// See [`DEBT_SLOW`].
 pub const DEBT_STOP: u64 = 64 << 30;
-/// What a byte owes at fill 1, in nanoseconds: 2 MB/s.
+/// What a byte costs at fill 1, in nanoseconds: 2 MB/s.
 const SLOWEST: f64 = 500.0;
-/// Debts below this are carried on: timers are not finer.
-const NAP: u64 = 300_000;
-/// The longest single nap, so that a writer looks again at what changed.
-const LONGEST_NAP: u64 = 20_000_000;
+/// The most that one write costs, so that a huge one does not shut out all others.
+const DEAREST: f64 = 1e9;
+/// What may be overdrawn: timers are not finer.
+const OVERDRAFT: u64 = 300_000;
+/// The longest rest before asking again, for things change meanwhile.
+const LONGEST_REST: u64 = 20_000_000;
 
 /// How fast writes are let in.
 #[derive(Debug, Default)]
 pub struct Throttle {
     /// The fill from the tables, in thousandths.
     fill: AtomicU32,
-    /// Nanoseconds owed by writes that did not nap yet.
-    owed: AtomicU64,
+    /// When the time given out so far ends, in nanoseconds of the monotonic clock.
+    given_out: AtomicU64,
     reason: Mutex<Option<StallReason>>,
 }
 
@@ -52,57 +57,77 @@ impl Throttle {
 
     /// Why writes must stop altogether, if the tables say so.
     pub fn stopped(&self) -> Option<StallReason> {
-        if self.fill.load(Ordering::Relaxed) < 1000 {
-            return None;
-        }
+        if self.fill.load(Ordering::Relaxed) < 1000 { None } else { self.reason() }
+    }
+
+    /// Why writes are slowed down, if the tables say so.
+    pub fn reason(&self) -> Option<StallReason> {
         *self.reason.lock()
     }
 
-    /// How full things are, from 0 to 1.
-    pub fn fill(&self) -> f64 {
-        f64::from(self.fill.load(Ordering::Relaxed)) / 1000.0
-    }
-
-    /// How long a writer of `bytes` should rest, when buffers are full to `buffer_fill`; mostly not at all.
+    /// Lets a write of `bytes` in, or says how long to rest before asking again. `buffer_fill` is how full the buffers are;
+    /// the clock is only looked at when anything is.
     #[inline]
-    pub fn delay(&self, bytes: usize, buffer_fill: f64) -> Option<Duration> {
+    pub fn admit(&self, bytes: usize, buffer_fill: f64, clock: &dyn Clock) -> Result<(), Duration> {
         let fill = self.fill.load(Ordering::Relaxed);
-        if fill == 0 && buffer_fill <= 0.0 { None } else { self.owe(bytes, self.fill().max(buffer_fill)) }
+        if fill == 0 && buffer_fill <= 0.0 {
+            return Ok(());
+        }
+        self.give_out(bytes, (f64::from(fill) / 1000.0).max(buffer_fill), clock.monotonic())
     }
 
     #[cold]
-    fn owe(&self, bytes: usize, fill: f64) -> Option<Duration> {
-        let mine = (bytes as f64 * SLOWEST * fill * fill) as u64;
-        let owed = self.owed.fetch_add(mine, Ordering::Relaxed) + mine;
-        if owed < NAP {
-            return None;
+    fn give_out(&self, bytes: usize, fill: f64, now: Duration) -> Result<(), Duration> {
+        let now = now.as_nanos() as u64;
+        let cost = (bytes as f64 * SLOWEST * fill * fill).min(DEAREST) as u64;
+        let let_in = |end: u64| (end <= now + OVERDRAFT).then(|| end.max(now) + cost);
+        match self.given_out.fetch_update(Ordering::Relaxed, Ordering::Relaxed, let_in) {
+            Ok(_) => Ok(()),
+            Err(end) => Err(Duration::from_nanos((end - now).min(LONGEST_REST))),
         }
-        let nap = owed.min(LONGEST_NAP);
-        self.owed.fetch_sub(nap, Ordering::Relaxed);
-        Some(Duration::from_nanos(nap))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vfs::mem::SimClock;
 
     #[test]
     fn pressure_grows_without_steps() {
         let throttle = Throttle::default();
-        let rest = |throttle: &Throttle| -> u128 {
-            (0..1000).filter_map(|_| throttle.delay(1000, 0.0)).map(|d| d.as_nanos()).sum()
+        let clock = SimClock::new(1);
+        let rest = || -> Duration {
+            let before = clock.monotonic();
+            for _ in 0..1000 {
+                while let Err(nap) = throttle.admit(1000, 0.0, &clock) {
+                    clock.advance(nap);
+                }
+            }
+            clock.monotonic() - before
         };
-        let mut last = 0;
+        let mut last = Duration::ZERO;
         for level0 in LEVEL0_SLOW..=LEVEL0_STOP {
             throttle.update(level0, 0);
-            let now = rest(&throttle);
-            assert!(now >= last, "{level0} tables: {now} after {last}");
-            assert!(level0 > LEVEL0_SLOW || now == 0);
+            let now = rest();
+            assert!(now >= last, "{level0} tables: {now:?} after {last:?}");
+            assert!(level0 > LEVEL0_SLOW || now.is_zero());
             last = now;
         }
-        assert!(last > 0 && throttle.stopped() == Some(StallReason::Level0Full));
+        assert!(last > Duration::from_millis(400), "a megabyte at 2 MB/s");
+        assert_eq!(throttle.stopped(), Some(StallReason::Level0Full));
         throttle.update(0, 0);
-        assert_eq!((throttle.delay(1 << 30, 0.0), throttle.stopped()), (None, None));
+        assert_eq!((throttle.admit(1 << 30, 0.0, &clock), throttle.stopped()), (Ok(()), None));
+    }
+
+    #[test]
+    fn who_asks_often_is_let_in_all_the_same() {
+        let (throttle, clock) = (Throttle::default(), SimClock::new(1));
+        throttle.update(LEVEL0_STOP - 1, 0);
+        assert_eq!(throttle.admit(1 << 20, 0.0, &clock), Ok(()));
+        let asked = (0..100).take_while(|_| throttle.admit(1 << 20, 0.0, &clock).is_err()).count();
+        assert_eq!(asked, 100, "not before its time");
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(throttle.admit(1 << 20, 0.0, &clock), Ok(()));
     }
 }

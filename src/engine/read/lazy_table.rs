@@ -26,6 +26,8 @@ pub struct TableFiles {
     removable: Mutex<Vec<u64>>,
     /// Bytes of index and filter held by open tables.
     memory: AtomicUsize,
+    /// Called when the list of removable tables is no longer empty.
+    on_removable: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl TableFiles {
@@ -38,6 +40,7 @@ impl TableFiles {
             cache,
             removable: Mutex::default(),
             memory: AtomicUsize::new(0),
+            on_removable: OnceLock::new(),
         })
     }
 
@@ -62,6 +65,11 @@ impl TableFiles {
     #[must_use]
     pub fn cache(&self) -> &Arc<Cache<Block>> {
         &self.cache
+    }
+
+    /// Sets what to do when a table has become removable; only the first call counts.
+    pub fn when_removable(&self, act: impl Fn() + Send + Sync + 'static) {
+        let _ = self.on_removable.set(Box::new(act));
     }
 
     /// Bytes of index and filter that open tables hold in memory.
@@ -162,6 +170,9 @@ impl Drop for LazyTable {
         }
         if self.obsolete.load(Ordering::Acquire) {
             self.files.removable.lock().push(self.number);
+            if let Some(act) = self.files.on_removable.get() {
+                act();
+            }
         }
     }
 }

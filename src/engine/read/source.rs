@@ -8,10 +8,6 @@ use crate::engine::memtable::MemCursor;
 use crate::engine::slice::Slice;
 
 /// A sorted run of a super version.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a merge holds a dozen of them, and boxes would cost a load a step"
-)]
 pub enum Source {
     /// A part of a write buffer.
     Memtable(MemCursor),

@@ -72,6 +72,18 @@ impl Writer {
         self.base + self.tail
     }
 
+    /// How large the segment was made.
+    #[must_use]
+    pub fn capacity(&self) -> u64 {
+        self.segment.capacity
+    }
+
+    /// Whether the segment is so full that the next one should be made ready.
+    #[must_use]
+    pub fn wants_next(&self) -> bool {
+        self.tail * 2 >= self.segment.capacity
+    }
+
     /// Whether a batch of `payload` bytes still fits into the prepared part, with room for a `Seal` and the end.
     #[must_use]
     pub fn has_room(&self, payload: usize) -> bool {
