@@ -334,7 +334,7 @@ impl Run<'_> {
             assert!(matches!(db.put("a", "b"), Err(Error::Closed)));
         }
         let start = self.mem.op_count();
-        if self.case.durability == Durability::Sync && self.case.nth % 3 == 0 {
+        if self.case.durability == Durability::Sync && self.case.nth.is_multiple_of(3) {
             let policies = [CrashPolicy::Strict, CrashPolicy::Reorder];
             self.mem.schedule_crashes(start..start + 60, &policies, self.case.nth);
         }
