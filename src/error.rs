@@ -186,6 +186,16 @@ impl Error {
         matches!(self, Error::Stalled { .. } | Error::DiskFull { .. })
     }
 
+    /// True when a sync failed in a way that leaves open what is on the disk. Of a file for which there was no space, it is
+    /// only known that it is not whole; whoever wrote it throws it away.
+    pub(crate) fn is_failed_sync(&self) -> bool {
+        match self {
+            Error::Io { op, .. } => matches!(*op, "sync" | "sync directory"),
+            Error::DiskFull { op, .. } => *op == "sync directory",
+            _ => false,
+        }
+    }
+
     /// True when bytes on disk are damaged.
     #[must_use]
     pub fn is_corruption(&self) -> bool {

@@ -5,6 +5,7 @@
 //! | [`cli`] | the command line says that all went well and it did not, or the other way round |
 //! | [`packages`] | what works on made-up keys does not work on real ones |
 //! | [`kill`] | the program is killed, and something it acknowledged is gone, or something nobody sent is there |
+//! | [`crash`] | a power cut loses what was promised, shows what was never written, or leaves a database that does not open |
 //! | [`smoke`] | the first things a user would try do not work |
 //! | [`model`] | the database and a sorted map disagree after some sequence of operations, reopenings and power cuts |
 //! | [`tidy`] | the house falls into disorder: an upward import, a cycle, a second place that touches the disk |
@@ -19,6 +20,9 @@
 
 #[cfg(feature = "cli")]
 mod cli;
+mod concurrency;
+mod crash;
+mod history;
 #[cfg(feature = "cli")]
 mod kill;
 #[cfg(feature = "cli")]

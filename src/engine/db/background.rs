@@ -1,6 +1,6 @@
 //! Who does the work that nobody waits for.
 //!
-//! Three threads, each with one concern, because a slow one must not hold up another: *log* (prepares segments, syncs for
+//! Three threads that last, each with one concern, because a slow one must not hold up another: *log* (prepares segments, syncs for
 //! those who do not lead a sync themselves, and at the interval), *flush*, *compact*. Priorities are strict by this division:
 //! a flush never waits for a compaction. Under `Background::Stepped` there are no threads, and a caller in need of room
 //! does one step after the other itself.
@@ -9,8 +9,9 @@
 //! with a named reason rather than into silence.
 
 use super::inner::Inner;
+use super::warm::open_tables;
 use crate::engine::compaction::picker::Urgency;
-use crate::engine::options::{Background, Durability};
+use crate::engine::options::Background;
 use crate::engine::wal::segment;
 use crate::{Error, Result};
 use std::sync::Arc;
@@ -31,10 +32,16 @@ pub fn start(inner: &Arc<Inner>) -> Result<Vec<JoinHandle<()>>> {
         return Ok(Vec::new());
     }
     type Body = fn(&Inner);
-    let threads: [(&str, Body); 3] =
-        [("siltstone-log", log_loop), ("siltstone-flush", flush_loop), ("siltstone-compact", compact_loop)];
+    let threads: [(&str, Body); 4] = [
+        ("siltstone-log", log_loop),
+        ("siltstone-flush", flush_loop),
+        ("siltstone-compact", compact_loop),
+        ("siltstone-open", open_tables),
+    ];
+    let without_tables = inner.super_version.load().version.table_count() == 0;
     threads
         .into_iter()
+        .filter(|(name, _)| *name != "siltstone-open" || !without_tables)
         .map(|(name, body)| {
             let inner = Arc::clone(inner);
             let thread = std::thread::Builder::new().name(name.into()).spawn(move || body(&inner));
@@ -48,14 +55,12 @@ fn inner_path(name: &str) -> &std::path::Path {
 }
 
 fn log_loop(inner: &Inner) {
-    let limit = match inner.options.durability {
-        Durability::Interval(interval) => Some(interval),
-        _ => None,
-    };
+    let clock = &*inner.options.clock;
     while !inner.stop.load(Ordering::Acquire) {
         let seen = inner.signals.log.count();
         inner.report(inner.prepare_spare());
-        if limit.is_some() || inner.group_sync.has_wakers() {
+        if inner.sync_deadline.has_come(clock) || inner.group_sync.has_wakers() {
+            // Whoever waits gets the error; the next write does in any case.
             let _ = inner.sync_all();
         }
         if inner.group_sync.has_wakers() && inner.group_sync.failure().is_none() {
@@ -63,7 +68,7 @@ fn log_loop(inner: &Inner) {
         }
         // Tasks that rest because writes are slowed down are let in by the clock, not by a signal.
         let resting = inner.signals.room.has_tasks().then_some(REST);
-        inner.signals.log.wait(seen, resting.or(limit));
+        inner.signals.log.wait(seen, resting.or(inner.sync_deadline.remaining(clock)));
         inner.signals.room.wake_tasks();
     }
 }
@@ -71,7 +76,9 @@ fn log_loop(inner: &Inner) {
 fn flush_loop(inner: &Inner) {
     while !inner.stop.load(Ordering::Acquire) {
         let seen = inner.signals.flush.count();
-        let pause = match inner.report(inner.flush_sealed()) {
+        let flushed = inner.flush_sealed();
+        *inner.flush_error.lock() = flushed.as_ref().err().cloned();
+        let pause = match inner.report(flushed) {
             Some(true) => continue,
             Some(false) => None,
             None => Some(PAUSE),
@@ -101,12 +108,25 @@ impl Inner {
     pub fn step(&self) -> Result<bool> {
         let worked = self.flush_sealed()? || self.compact_step(Urgency::Pressure)?;
         self.remove_obsolete()?;
+        self.prepare_spare()?;
         Ok(worked)
     }
 
     fn compact_step(&self, urgency: Urgency) -> Result<bool> {
         let _one_at_a_time = self.compacting.lock();
         self.compact_once(urgency)
+    }
+
+    /// Sees to it that what has been written so far is durable within so long.
+    pub fn sync_within(&self, interval: Duration) -> Result<()> {
+        let clock = &*self.options.clock;
+        let earlier = self.sync_deadline.ask(interval, clock);
+        match self.options.background {
+            Background::Threads if earlier => self.signals.log.raise(),
+            Background::Stepped if self.sync_deadline.has_come(clock) => self.sync_all()?,
+            _ => {}
+        }
+        Ok(())
     }
 
     /// Makes durable what has been written so far.
@@ -127,14 +147,15 @@ impl Inner {
         };
         let number = self.next_log.fetch_add(1, Ordering::Relaxed);
         let used = self.used_segments.lock().pop();
-        let segment = segment::prepare(&self.dir, self.log_place(number), capacity, used)?;
+        let segment = segment::prepare(&self.dir, self.log_place(number), capacity, used);
+        let segment = self.poison_if_sync_failed(segment)?;
         self.commit.lock().spare = Some(segment);
         Ok(())
     }
 
     /// How large a segment is made at most: what fills a write buffer fits into it.
     pub fn segment_capacity(&self) -> u64 {
-        (self.options.memtable_bytes as u64).clamp(64 << 10, 64 << 20)
+        (self.options.memtable_bytes as u64).clamp(segment::MIN_CAPACITY, 64 << 20)
     }
 
     /// Notes a background step's error; `None` then.

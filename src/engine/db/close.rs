@@ -8,7 +8,7 @@
 //! 4. The manifest is closed cleanly; log segments and spares are removed; the lock is let go.
 
 use super::background;
-use super::inner::Inner;
+use super::inner::{Inner, Signals};
 use super::open::RecoveryReport;
 use crate::engine::filename::FileName;
 use crate::engine::manifest::Edit;
@@ -36,6 +36,8 @@ impl Handle {
     pub fn start(inner: Inner, lock: Box<dyn Send + Sync>, report: RecoveryReport) -> Result<Handle> {
         let inner = Arc::new(inner);
         inner.update_pressure();
+        let compact = Arc::clone(&inner.signals.compact);
+        inner.files.when_removable(move || compact.raise());
         let threads = background::start(&inner)?;
         let running = Mutex::new(Some(Running { threads, _lock: lock }));
         Ok(Handle { inner, report, running })
@@ -58,10 +60,12 @@ impl Handle {
         self.inner.set_closed();
         drop(self.inner.commit.lock());
         self.inner.stop_threads(threads);
+        // For those who await a commit: nobody else would wake them now.
+        let synced = self.inner.sync_all();
         match poisoned {
             // What the files hold is not certain: leave them to the next open.
             Some(cause) => Err(Error::ReadOnly { cause }),
-            None => self.inner.shut_down(),
+            None => synced.and_then(|()| self.inner.shut_down()),
         }
     }
 }
@@ -77,7 +81,8 @@ impl Drop for Handle {
 impl Inner {
     fn stop_threads(&self, threads: Vec<JoinHandle<()>>) {
         self.stop.store(true, Ordering::Release);
-        for signal in [&self.signals.log, &self.signals.flush, &self.signals.compact, &self.signals.room] {
+        let Signals { log, flush, compact, room } = &self.signals;
+        for signal in [log, flush, compact, room] {
             signal.raise();
         }
         for thread in threads {
@@ -114,6 +119,7 @@ impl Inner {
     /// Seals the active buffer and waits until everything that was in buffers is in tables.
     pub fn flush_all(&self) -> Result<()> {
         self.check_writable()?;
+        *self.flush_error.lock() = None;
         {
             let mut committer = self.commit.lock();
             if !committer.active.memtable().is_empty() {
@@ -133,7 +139,7 @@ impl Inner {
                 self.flush_sealed()?;
                 continue;
             }
-            if let Some(error) = self.last_background_error.lock().take() {
+            if let Some(error) = self.flush_error.lock().take() {
                 return Err(error);
             }
             self.signals.room.wait(seen, None);

@@ -31,7 +31,8 @@ impl Inner {
     pub fn write(&self, payload: &[u8], count: u32) -> Result<u64> {
         if count == 0 {
             self.check_writable()?;
-            return Ok(0);
+            // Nothing of its own, but what came before it is to be as durable as it is.
+            return Ok(self.commit.lock().log.position());
         }
         self.rest_if_throttled(payload.len())?;
         let mut committer = self.lock_with_room()?;
@@ -44,7 +45,7 @@ impl Inner {
         let mut committer = self.commit.lock();
         self.check_writable()?;
         if count == 0 {
-            return Ok(0);
+            return Ok(committer.log.position());
         }
         self.make_room(&mut committer)?;
         self.apply(&mut committer, payload, count)
@@ -63,6 +64,7 @@ impl Inner {
         // The log thread has those who wait look again every now and then.
         self.signals.log.raise();
         // What one waits for may have happened just before registering.
+        self.check_writable()?;
         if self.room(bytes)? { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
@@ -105,11 +107,7 @@ impl Inner {
         // Even if the append fails the numbers are gone: a piece of the record may be in the file (wal W1).
         committer.next_seq = last + 1;
         let appended = committer.log.append(first, count, payload, self.group_sync.synced());
-        let position = appended.inspect_err(|e| {
-            if !e.is_transient() {
-                self.poison(e);
-            }
-        })?;
+        let position = self.poison_unless_transient(appended)?;
         if committer.log.wants_next() && !self.spare_asked.swap(true, Ordering::Relaxed) {
             self.signals.log.raise();
         }
@@ -125,12 +123,15 @@ impl Inner {
         Ok(position)
     }
 
-    /// Goes on in the spare segment, if one is ready; if not, the present one grows.
+    /// Goes on in the spare segment, if one is ready; if not, the present one grows. After a full disk the same spare is
+    /// tried again: making another would need space.
     fn next_segment(&self, committer: &mut Committer) -> Result<()> {
-        let Some(spare) = committer.spare.take() else { return Ok(()) };
-        self.spare_asked.store(false, Ordering::Relaxed);
+        let Some(spare) = committer.spare.clone() else { return Ok(()) };
         let (next_seq, synced) = (committer.next_seq, self.group_sync.synced());
-        committer.log.rotate(spare, next_seq, synced)
+        self.poison_unless_transient(committer.log.rotate(spare, next_seq, synced))?;
+        committer.spare = None;
+        self.spare_asked.store(false, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Takes the commit lock when the active buffer has room, waiting for that if need be.

@@ -5,6 +5,7 @@ use crate::Result;
 use crate::engine::options::{Background, Durability};
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 /// The second half of a write: waiting until it is as durable as was asked for.
@@ -21,9 +22,13 @@ pub struct Commit {
 }
 
 impl Commit {
-    pub(super) fn new(db: &Db, position: u64, durability: Durability) -> Commit {
-        let position = if durability == Durability::Sync { position } else { 0 };
-        Commit { db: db.clone(), position }
+    pub(super) fn new(db: &Db, position: u64, durability: Durability) -> Result<Commit> {
+        let position = match durability {
+            Durability::Sync => position,
+            Durability::Interval(interval) => db.inner().sync_within(interval).map(|()| 0)?,
+            Durability::Os => 0,
+        };
+        Ok(Commit { db: db.clone(), position })
     }
 
     /// The log position that must be durable for this write to be, or 0 when there is nothing to wait for. Later writes
@@ -70,9 +75,11 @@ impl Db {
             return Poll::Ready(inner.sync_to(position));
         }
         let poll = inner.group_sync.poll(position, context);
-        if poll.is_pending() {
-            inner.signals.log.raise();
+        if poll.is_ready() {
+            return poll;
         }
-        poll
+        inner.signals.log.raise();
+        // Close syncs for those who left their waker before it stopped the log thread; who comes later does it himself.
+        if inner.stop.load(Ordering::Acquire) { Poll::Ready(inner.sync_to(position)) } else { poll }
     }
 }

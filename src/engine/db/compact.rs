@@ -12,7 +12,6 @@ use crate::engine::compaction::output::{Output, write_tables};
 use crate::engine::compaction::picker::{self, Choice, Urgency};
 use crate::engine::compaction::retain::Retain;
 use crate::engine::compaction::shape::{Config, Shape};
-use crate::engine::filename::FileName;
 use crate::engine::iter::Merge;
 use crate::engine::manifest::Edit;
 use crate::engine::options::{Compression, Options};
@@ -56,7 +55,7 @@ impl Inner {
         };
         match choice {
             None => Ok(false),
-            Some(choice) => self.carry_out(&version, choice).map(|()| true),
+            Some(choice) => self.carry_out(&version, choice),
         }
     }
 
@@ -67,7 +66,7 @@ impl Inner {
         let range = (Bound::Included(lower), upper.map_or(Bound::Unbounded, Bound::Excluded));
         match picker::pick_range(&shape, &config(&self.options), range) {
             None => Ok(false),
-            Some(choice) => self.carry_out(&version, choice).map(|()| true),
+            Some(choice) => self.carry_out(&version, choice),
         }
     }
 
@@ -76,25 +75,31 @@ impl Inner {
         self.snapshots.boundaries(&self.visible.0).first().copied().unwrap_or(0)
     }
 
-    fn carry_out(&self, version: &Arc<Version>, choice: Choice) -> Result<()> {
-        let edit = match choice {
+    /// Does what was chosen; true.
+    fn carry_out(&self, version: &Arc<Version>, choice: Choice) -> Result<bool> {
+        self.check_unpoisoned()?;
+        let edit = self.poison_if_sync_failed(self.prepare_edit(version, choice))?;
+        self.install(&edit, 0)?;
+        self.signals.room.raise();
+        Ok(true)
+    }
+
+    fn prepare_edit(&self, version: &Arc<Version>, choice: Choice) -> Result<Edit> {
+        match choice {
             Choice::Move { from, to, tables, .. } => {
                 let mut edit = Edit::default();
                 for table in numbered(version, from, &tables) {
                     edit.removed.push((from as u8, table.summary.number));
                     edit.added.push((to as u8, table.summary.clone()));
                 }
-                edit
+                Ok(edit)
             }
             Choice::Merge { level, inputs, output_level, output_inputs, .. } => {
                 let upper = numbered(version, level, &inputs);
                 let lower = numbered(version, output_level, &output_inputs);
-                self.merge(version, (level, upper), (output_level, lower))?
+                self.merge(version, (level, upper), (output_level, lower))
             }
-        };
-        self.install(&edit, 0)?;
-        self.signals.room.raise();
-        Ok(())
+        }
     }
 
     fn merge(
@@ -146,12 +151,9 @@ impl Inner {
         }
     }
 
-    /// Removes the files of tables that nobody needs any more.
+    /// Removes the files of tables that nobody needs any more. One that cannot be removed is tried again the next time.
     pub fn remove_obsolete(&self) -> Result<()> {
-        for number in self.files.take_removable() {
-            self.dir.remove(&FileName::Table(number).to_string())?;
-        }
-        Ok(())
+        self.files.remove_removable()
     }
 }
 

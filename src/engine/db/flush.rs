@@ -23,6 +23,11 @@ const KEEP_USED: usize = 1;
 impl Inner {
     /// Flushes the buffers that wait; false when none did.
     pub fn flush_sealed(&self) -> Result<bool> {
+        self.check_unpoisoned()?;
+        self.poison_if_sync_failed(self.flush_waiting())
+    }
+
+    fn flush_waiting(&self) -> Result<bool> {
         let (waiting, log) = self.waiting();
         if waiting.is_empty() {
             return Ok(false);

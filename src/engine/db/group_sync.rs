@@ -12,8 +12,11 @@ use crate::engine::wal::writer::SyncTarget;
 use crate::{Error, Result};
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
+
+/// How often a leader lets others run before it syncs, at most: a few microseconds when nobody wants to.
+const GATHER_YIELDS: usize = 30;
 
 /// Who waits for the log to become durable, and how far it is.
 #[derive(Debug, Default)]
@@ -22,12 +25,18 @@ pub struct GroupSync {
     /// The segment that `synced` lies in.
     segment: AtomicU64,
     state: Mutex<State>,
+    /// A copy of `State::waiting` to be looked at without the lock.
+    waiting: AtomicUsize,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct State {
     leading: bool,
+    /// Threads that began to wait since the last sync ended, which woke all who waited then.
+    waiting: usize,
+    /// How many waited for the last one: they will be back.
+    expected: usize,
     failed: Option<Arc<Error>>,
     wakers: Vec<(u64, Waker)>,
 }
@@ -70,15 +79,21 @@ impl GroupSync {
                 return Err(Error::ReadOnly { cause: Arc::clone(cause) });
             }
             if state.leading {
+                state.waiting += 1;
+                self.waiting.store(state.waiting, Ordering::Relaxed);
                 self.changed.wait(&mut state);
                 continue;
             }
             state.leading = true;
+            let expected = state.expected;
             drop(state);
+            self.gather(expected);
             let outcome = self.sync(&target());
             state = self.state.lock();
             state.leading = false;
-            self.finish(&mut state, outcome);
+            state.expected = state.waiting;
+            let woken = self.finish(&mut state, outcome);
+            parking_lot::MutexGuard::unlocked(&mut state, || woken.into_iter().for_each(Waker::wake));
         }
     }
 
@@ -117,7 +132,9 @@ impl GroupSync {
     /// Fails everyone who waits, and everyone who will.
     pub fn fail(&self, cause: Arc<Error>) {
         let mut state = self.state.lock();
-        self.finish(&mut state, Err((*cause).clone()));
+        let woken = self.finish(&mut state, Err((*cause).clone()));
+        drop(state);
+        woken.into_iter().for_each(Waker::wake);
     }
 
     fn sync(&self, target: &SyncTarget) -> Result<()> {
@@ -129,15 +146,29 @@ impl GroupSync {
         Ok(())
     }
 
-    fn finish(&self, state: &mut State, outcome: Result<()>) {
+    /// Gives those who were just woken a chance to write and wait again before the next sync begins: the first of them would
+    /// otherwise lead a sync for itself alone, and all others would wait for it. Who is alone never waits here.
+    fn gather(&self, expected: usize) {
+        for _ in 0..GATHER_YIELDS {
+            if self.waiting.load(Ordering::Relaxed) >= expected {
+                return;
+            }
+            std::thread::yield_now();
+        }
+    }
+
+    /// Publishes how a sync ended; gives the wakers to call once the lock is released, for they may run anything.
+    #[must_use]
+    fn finish(&self, state: &mut State, outcome: Result<()>) -> Vec<Waker> {
         if let Err(cause) = outcome {
             state.failed.get_or_insert(Arc::new(cause));
         }
         let synced = self.synced();
         let failed = state.failed.is_some();
-        for (_, waker) in state.wakers.extract_if(.., |(position, _)| failed || *position <= synced) {
-            waker.wake();
-        }
+        state.waiting = 0;
+        self.waiting.store(0, Ordering::Relaxed);
         self.changed.notify_all();
+        let done = state.wakers.extract_if(.., |(position, _)| failed || *position <= synced);
+        done.map(|(_, waker)| waker).collect()
     }
 }

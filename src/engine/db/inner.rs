@@ -15,12 +15,14 @@
 //! (D3) Every change of the tables is durable in the manifest before it is published.
 
 use super::counters::Counters;
+use super::deadline::Deadline;
 use super::group_sync::GroupSync;
 use super::signal::Signal;
 use super::snapshot_list::SnapshotList;
 use super::throttle::Throttle;
 use crate::engine::cache::Cache;
 use crate::engine::checksum::Place;
+use crate::engine::filename::FileName;
 use crate::engine::header::FileKind;
 use crate::engine::manifest::{Edit, Manifest};
 use crate::engine::memtable::{self, Memtable};
@@ -54,6 +56,7 @@ pub struct Inner {
     pub next_log: AtomicU64,
     pub snapshots: SnapshotList,
     pub group_sync: GroupSync,
+    pub sync_deadline: Deadline,
     pub throttle: Throttle,
     pub counters: Counters,
     pub signals: Signals,
@@ -70,6 +73,8 @@ pub struct Inner {
     pub buffers: Mutex<Buffers>,
     pub used_segments: Mutex<Vec<u64>>,
     pub last_background_error: Mutex<Option<Error>>,
+    /// Why the last flush failed, for whoever waits for it.
+    pub flush_error: Mutex<Option<Error>>,
     /// Since when there has been no room for writes, on the monotonic clock.
     pub full_since: Mutex<Option<Duration>>,
     /// Held by whoever compacts. Comes before all other locks.
@@ -90,7 +95,7 @@ pub struct Signals {
     /// The flush thread: a buffer was sealed.
     pub flush: Signal,
     /// The compaction thread: the tables changed, or a file can be removed.
-    pub compact: Signal,
+    pub compact: Arc<Signal>,
     /// Writers and closers: a flush or a compaction ended.
     pub room: Signal,
 }
@@ -153,6 +158,7 @@ impl Inner {
             next_log: parts.next_log.into(),
             snapshots: SnapshotList::default(),
             group_sync: parts.group_sync,
+            sync_deadline: Deadline::default(),
             throttle: Throttle::default(),
             counters: Counters::default(),
             signals: Signals::default(),
@@ -165,6 +171,7 @@ impl Inner {
             buffers: Mutex::new(parts.buffers),
             used_segments: Mutex::default(),
             last_background_error: Mutex::default(),
+            flush_error: Mutex::default(),
             full_since: Mutex::default(),
             compacting: Mutex::default(),
             picker_cursors: Mutex::default(),
@@ -207,6 +214,33 @@ impl Inner {
         self.signals.room.raise();
     }
 
+    /// Poisons after an error of the log or the manifest, but for a full disk, which leaves both as they were.
+    pub fn poison_unless_transient<T>(&self, outcome: Result<T>) -> Result<T> {
+        outcome.inspect_err(|e| {
+            if !e.is_transient() {
+                self.poison(e);
+            }
+        })
+    }
+
+    /// Poisons after a failed sync of any file or folder: what the operating system has dropped then is unknown (vfs V4).
+    /// Other errors of background work are left to its next try.
+    pub fn poison_if_sync_failed<T>(&self, outcome: Result<T>) -> Result<T> {
+        outcome.inspect_err(|e| {
+            if e.is_failed_sync() {
+                self.poison(e);
+            }
+        })
+    }
+
+    /// An error once the database is read-only: background work then leaves the files alone.
+    pub fn check_unpoisoned(&self) -> Result<()> {
+        match self.poisoned() {
+            None => Ok(()),
+            Some(cause) => Err(Error::ReadOnly { cause: Arc::clone(cause) }),
+        }
+    }
+
     /// The error that made the database read-only.
     pub fn poisoned(&self) -> Option<&Arc<Error>> {
         self.read_only.get()
@@ -233,10 +267,10 @@ impl Inner {
         let mut manifest = self.manifest.lock();
         let before = Arc::clone(manifest.version());
         let mut make = |summary: &_| LazyTable::new(Arc::clone(&self.files), summary);
-        let version = manifest.commit(edit, &mut make).inspect_err(|e| {
-            if !e.is_transient() {
-                self.poison(e);
-            }
+        let committed = manifest.commit(edit, &mut make);
+        let version = committed.inspect_err(|e| match manifest.is_usable() {
+            true => self.discard(edit),
+            false => self.poison(e),
         })?;
         for (_, table) in before.tables().filter(|(_, t)| is_out_of_force(edit, t.summary.number)) {
             table.handle.retire();
@@ -253,6 +287,15 @@ impl Inner {
         drop(buffers);
         self.update_pressure();
         Ok(())
+    }
+
+    /// Removes the tables of an edit that did not come into force, and never will.
+    fn discard(&self, edit: &Edit) {
+        let moved = |number| edit.removed.iter().any(|(_, n)| *n == number);
+        for (_, table) in edit.added.iter().filter(|(_, t)| !moved(t.number)) {
+            // An orphan that cannot be removed now is removed by the next open.
+            let _ = self.dir.remove(&FileName::Table(table.number).to_string());
+        }
     }
 }
 

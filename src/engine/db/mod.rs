@@ -10,6 +10,7 @@ mod commit;
 mod commit_handle;
 mod compact;
 mod counters;
+mod deadline;
 mod flush;
 mod group_sync;
 mod inner;
@@ -21,6 +22,7 @@ mod snapshot_list;
 mod stats;
 mod throttle;
 mod verify;
+mod warm;
 
 pub use commit_handle::Commit;
 pub use open::RecoveryReport;
@@ -167,7 +169,7 @@ impl Db {
     /// As [`Db::put`], but for what the sync may give.
     pub fn commit(&self, batch: &WriteBatch, options: impl Into<WriteOptions>) -> Result<Commit> {
         let position = self.inner().write(batch.payload()?, batch.len() as u32)?;
-        Ok(Commit::new(self, position, self.durability(options.into())))
+        Commit::new(self, position, self.durability(options.into()))
     }
 
     /// As [`Db::commit`] for callers that must not block: it never waits for room. Wait for that with [`Db::poll_room`]
@@ -177,7 +179,7 @@ impl Db {
     /// As [`Db::commit`].
     pub fn commit_now(&self, batch: &WriteBatch, options: impl Into<WriteOptions>) -> Result<Commit> {
         let position = self.inner().write_now(batch.payload()?, batch.len() as u32)?;
-        Ok(Commit::new(self, position, self.durability(options.into())))
+        Commit::new(self, position, self.durability(options.into()))
     }
 
     /// Ready when a write of about `bytes` need not wait; otherwise the waker is called when that may have changed.
@@ -336,9 +338,11 @@ impl Db {
             }
             written
         })?;
-        match self.inner().options.durability {
-            Durability::Sync => self.inner().sync_to(position),
-            _ => Ok(()),
+        let inner = self.inner();
+        match inner.options.durability {
+            Durability::Sync => inner.sync_to(position),
+            Durability::Interval(interval) => inner.sync_within(interval),
+            Durability::Os => Ok(()),
         }
     }
 }

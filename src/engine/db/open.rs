@@ -24,15 +24,12 @@ use crate::engine::read::{LazyTable, SuperVersion, TableFiles};
 use crate::engine::wal::reader::{self, Cut, Recovered, Request};
 use crate::engine::wal::record::Record;
 use crate::engine::wal::{segment, writer::Writer};
-use crate::vfs::Dir;
+use crate::vfs::{Dir, Mode};
 use crate::{Error, Result};
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// The first segment after an open is small: most databases are opened for a few writes, and filling costs time.
-const FIRST_SEGMENT: u64 = 64 << 10;
 
 /// What opening found and did.
 #[derive(Debug, Clone, Default, serde::Serialize)]
@@ -181,6 +178,10 @@ impl Opening {
         if let Some(first) = wrong.into_iter().next() {
             return Err(first);
         }
+        if !orphans.is_empty() {
+            // What makes them orphans must be durable before they go: a process may have ended before it synced a name.
+            self.dir.sync()?;
+        }
         for name in &orphans {
             self.dir.remove(name)?;
         }
@@ -290,13 +291,19 @@ impl Opening {
         }))
     }
 
-    /// Begins the segment that continues the log where it ended, and makes its beginning durable.
+    /// Begins the segment that continues the log where it ended, and makes its beginning durable. It vouches for all that
+    /// was read, so that is synced first: after the end of a process, though not after a power cut, it may lie in the
+    /// operating system's memory alone.
     fn begin_log(&self, recovered: &Recovered) -> Result<Start> {
+        for number in &recovered.segments {
+            self.dir.open(&FileName::Log(*number).to_string(), Mode::Write)?.sync()?;
+        }
         let state = self.manifest.registry();
         let number = self.newest_log.max(state.newest_log).max(state.min_log.saturating_sub(1)) + 1;
         let next_seq = recovered.next_seq.max(state.last_seq + 1);
         let place = Place { database: self.manifest.database(), kind: FileKind::Log, number };
-        let segment = segment::prepare(&self.dir, place, FIRST_SEGMENT, None)?;
+        // A small one: most databases are opened for a few writes, and filling costs time.
+        let segment = segment::prepare(&self.dir, place, segment::MIN_CAPACITY, None)?;
         let mut log =
             Writer::start(segment, recovered.segment, recovered.position, next_seq, recovered.position)?;
         let target = log.sync_target(recovered.position);

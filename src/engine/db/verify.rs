@@ -1,6 +1,7 @@
 //! Reading everything, and saying what is wrong.
 
 use super::inner::Inner;
+use super::warm;
 use crate::engine::read::TableRef;
 use crate::{Error, Result};
 use rayon::prelude::*;
@@ -49,8 +50,10 @@ pub fn verify(inner: &Arc<Inner>) -> Result<VerifyReport> {
     inner.check_readable()?;
     let view = inner.super_version.load_full();
     let tables: Vec<_> = view.version.tables().map(|(_, t)| Arc::clone(t)).collect();
-    let pool = rayon::ThreadPoolBuilder::new().thread_name(|i| format!("siltstone-verify-{i}")).build();
-    let pool = pool.map_err(|e| Error::invalid(format!("could not start threads to verify with: {e}")))?;
+    let pool = warm::pool("siltstone-verify");
+    let pool = pool.ok_or_else(|| {
+        Error::invalid("the system gives no threads to verify with: end other work and try again")
+    })?;
     let problems: Vec<String> =
         pool.install(|| tables.par_iter().filter_map(|t| check(t).err()).map(|e| e.to_string()).collect());
     Ok(VerifyReport {

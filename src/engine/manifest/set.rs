@@ -23,8 +23,8 @@
 //! **First write after a clean close**: `CURRENT` is replaced by a dirty one (4 to 6) before anything else. A crash leaves
 //! the clean one, which is then still true, or the dirty one. **Close** is the same in reverse.
 //!
-//! (S1) An edit that does not fit the version, or a full disk met before `CURRENT` or the chain was touched, is an error
-//!      and changes nothing.
+//! (S1) An edit that does not fit the version is an error and changes nothing; so is a full disk met before `CURRENT` was
+//!      touched, or while a record was written that could be cut off again, durably.
 //! (S2) After any other failure it is unknown what the disk holds. Every later change is refused with the first error;
 //!      opening again finds out. A table named by the failed edit must not be deleted until then.
 
@@ -112,6 +112,10 @@ impl<H> Manifest<H> {
         let Contents { snapshot, end, snapshot_len, torn } = contents;
         if torn.is_some() {
             file.set_len(end.offset)?;
+        }
+        if current.state == State::Dirty {
+            // A process may have ended between writing an edit and syncing it. What was read is acted upon, by removing
+            // files for instance, so it must not be gone after a power cut.
             file.sync()?;
         }
         let clean = match current.state {
@@ -224,8 +228,8 @@ impl<H> Manifest<H> {
         }
         let mut bytes = Vec::new();
         let end = record::append(&mut bytes, &self.place, self.end, &payload);
-        let written = self.file.write_at(&bytes, self.end.offset).and_then(|()| self.file.sync());
-        written.map_err(|e| self.fail(e))?;
+        self.file.write_at(&bytes, self.end.offset).map_err(|e| self.undo(e))?;
+        self.file.sync().map_err(|e| self.fail(e))?;
         self.end = end;
         Ok(())
     }
@@ -254,6 +258,22 @@ impl<H> Manifest<H> {
         self.end = end;
         self.rollover = rollover_len(snapshot_len);
         Ok(())
+    }
+
+    /// After a full disk: cuts off what there may be of the record, durably, and it is as if nothing had been written (S1).
+    /// The sync is no repetition (V4): none has failed.
+    fn undo(&mut self, error: Error) -> Error {
+        if error.is_transient() && self.file.set_len(self.end.offset).and_then(|()| self.file.sync()).is_ok()
+        {
+            return error;
+        }
+        self.fail(error)
+    }
+
+    /// Whether edits are still taken: no failure left open what the disk holds (S2).
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        self.failed.is_none()
     }
 
     /// Has the next commit that would make the manifest longer than `len` roll over.

@@ -26,6 +26,8 @@ pub struct TableFiles {
     removable: Mutex<Vec<u64>>,
     /// Bytes of index and filter held by open tables.
     memory: AtomicUsize,
+    /// Called when the list of removable tables is no longer empty.
+    on_removable: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl TableFiles {
@@ -38,6 +40,7 @@ impl TableFiles {
             cache,
             removable: Mutex::default(),
             memory: AtomicUsize::new(0),
+            on_removable: OnceLock::new(),
         })
     }
 
@@ -64,16 +67,30 @@ impl TableFiles {
         &self.cache
     }
 
+    /// Sets what to do when a table has become removable; only the first call counts.
+    pub fn when_removable(&self, act: impl Fn() + Send + Sync + 'static) {
+        let _ = self.on_removable.set(Box::new(act));
+    }
+
     /// Bytes of index and filter that open tables hold in memory.
     #[must_use]
     pub fn memory(&self) -> usize {
         self.memory.load(Ordering::Relaxed)
     }
 
-    /// Takes the list of tables whose files can be removed.
-    #[must_use]
-    pub fn take_removable(&self) -> Vec<u64> {
-        std::mem::take(&mut self.removable.lock())
+    /// Removes the files of tables that nobody needs any more.
+    ///
+    /// # Errors
+    /// [`Error::Io`], of the first that could not be removed; it and the ones behind it stay on the list.
+    pub fn remove_removable(&self) -> Result<()> {
+        loop {
+            let Some(number) = self.removable.lock().pop() else { return Ok(()) };
+            match self.dir.remove(&FileName::Table(number).to_string()) {
+                // An earlier try may have done it, and failed all the same.
+                Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
+                removed => removed.inspect_err(|_| self.removable.lock().push(number))?,
+            }
+        }
     }
 }
 
@@ -153,6 +170,9 @@ impl Drop for LazyTable {
         }
         if self.obsolete.load(Ordering::Acquire) {
             self.files.removable.lock().push(self.number);
+            if let Some(act) = self.files.on_removable.get() {
+                act();
+            }
         }
     }
 }

@@ -25,6 +25,8 @@ pub enum RecordType {
 pub struct Record<'a> {
     /// What it is.
     pub kind: RecordType,
+    /// Numbers before the first were given up (W1).
+    pub after_gap: bool,
     /// How many entries its payload has.
     pub count: u32,
     /// The sequence number of the first.
@@ -48,7 +50,7 @@ pub fn encode(out: &mut Vec<u8>, place: &Place, offset: u64, record: &Record<'_>
     debug_assert!(u32::try_from(len).is_ok(), "batches are limited below 4 GiB");
     out.extend_from_slice(&[0; 4]);
     out.extend_from_slice(&(len as u32).to_le_bytes());
-    out.extend_from_slice(&[record.kind as u8, 0, 0, 0]);
+    out.extend_from_slice(&[record.kind as u8, u8::from(record.after_gap), 0, 0]);
     out.extend_from_slice(&record.count.to_le_bytes());
     out.extend_from_slice(&record.first_seq.to_le_bytes());
     out.extend_from_slice(&record.synced.to_le_bytes());
@@ -65,24 +67,47 @@ pub fn encode(out: &mut Vec<u8>, place: &Place, offset: u64, record: &Record<'_>
 #[must_use]
 pub fn decode<'a>(file: &'a [u8], place: &Place, offset: usize) -> Option<(Record<'a>, usize)> {
     let mut r = Reader::new(file.get(offset..)?);
-    let (crc, len) = (r.u32()?, r.u32()? as usize);
-    let kind = match r.array::<4>()? {
-        [1, 0, 0, 0] => RecordType::Batch,
-        [2, 0, 0, 0] => RecordType::Start,
-        [3, 0, 0, 0] => RecordType::Seal,
+    let (_, len, what) = (r.u32()?, r.u32()? as usize, r.array::<4>()?);
+    let (kind, after_gap) = known(what)?;
+    let (count, first_seq, synced) = (r.u32()?, r.u64()?, r.u64()?);
+    let end = whole(file, place, offset)?;
+    let payload = file.get(offset + HEADER_LEN..)?.get(..len)?;
+    Some((Record { kind, after_gap, count, first_seq, synced, payload }, end))
+}
+
+/// The type and flags of a whole record at `offset` that this build does not know: a newer one wrote it.
+#[must_use]
+pub fn unknown(file: &[u8], place: &Place, offset: usize) -> Option<[u8; 4]> {
+    let what = *file.get(offset..)?.get(8..)?.first_chunk::<4>()?;
+    (known(what).is_none() && whole(file, place, offset).is_some()).then_some(what)
+}
+
+/// How many bytes the record that seems to begin at `offset` claims to have.
+#[must_use]
+pub fn claimed_len(file: &[u8], offset: usize) -> Option<usize> {
+    let len = *file.get(offset..)?.get(4..)?.first_chunk::<4>()?;
+    Some(encoded_len(u32::from_le_bytes(len) as usize))
+}
+
+fn known(what: [u8; 4]) -> Option<(RecordType, bool)> {
+    let [kind, flags @ (0 | 1), 0, 0] = what else { return None };
+    let kind = match kind {
+        1 => RecordType::Batch,
+        2 => RecordType::Start,
+        3 => RecordType::Seal,
         _ => return None,
     };
-    let (count, first_seq, synced, number) = (r.u32()?, r.u64()?, r.u64()?, r.u64()?);
-    if number != place.number {
-        return None;
-    }
-    let payload = r.take(len)?;
-    let end = offset.checked_add(encoded_len(len))?;
-    let covered = file.get(offset + 4..end)?;
-    if place.crc(offset as u64, &[covered]) != crc {
-        return None;
-    }
-    Some((Record { kind, count, first_seq, synced, payload }, end))
+    Some((kind, flags == 1))
+}
+
+/// Where the record at `offset` ends, when number and checksum are right.
+fn whole(file: &[u8], place: &Place, offset: usize) -> Option<usize> {
+    let end = offset.checked_add(claimed_len(file, offset)?)?;
+    let record = file.get(offset..end)?;
+    let (crc, covered) = record.split_first_chunk::<4>()?;
+    let number = record.get(32..)?.first_chunk::<8>()?;
+    let is_ours = *number == place.number.to_le_bytes();
+    (is_ours && place.crc(offset as u64, &[covered]) == u32::from_le_bytes(*crc)).then_some(end)
 }
 
 #[cfg(test)]
@@ -95,6 +120,7 @@ mod tests {
     fn sample() -> (Vec<u8>, Record<'static>) {
         let record = Record {
             kind: RecordType::Batch,
+            after_gap: false,
             count: 1,
             first_seq: 77,
             synced: 32,
@@ -116,6 +142,24 @@ mod tests {
         golden.extend_from_slice(b"\x01\x02\0k\x01v\0\0");
         assert_eq!(bytes, golden);
         assert_eq!(decode(&bytes, &PLACE, 32), Some((record, bytes.len())));
+    }
+
+    #[test]
+    fn the_flag_and_unknown_types() {
+        let (mut bytes, record) = sample();
+        bytes.truncate(32);
+        encode(&mut bytes, &PLACE, 32, &Record { after_gap: true, ..record });
+        assert_eq!(bytes[40..44], [1, 1, 0, 0]);
+        assert!(decode(&bytes, &PLACE, 32).unwrap().0.after_gap);
+        assert_eq!(unknown(&bytes, &PLACE, 32), None);
+        for what in [[4, 0, 0, 0], [1, 2, 0, 0], [1, 0, 1, 0]] {
+            bytes[40..44].copy_from_slice(&what);
+            assert_eq!(unknown(&bytes, &PLACE, 32), None, "the checksum is wrong");
+            let crc = PLACE.crc(32, &[&bytes[36..]]);
+            bytes[32..36].copy_from_slice(&crc.to_le_bytes());
+            assert_eq!(decode(&bytes, &PLACE, 32), None);
+            assert_eq!(unknown(&bytes, &PLACE, 32), Some(what));
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Appending to the log. The caller holds the commit lock, so there is one writer at a time.
 //!
 //! A failed append leaves the tail where it was: the next one overwrites whatever got into the file. Nothing of the failed
-//! record was acknowledged, and its sequence numbers are not used again, so a piece of it that stays behind does not
-//! continue the log (W1).
+//! record was acknowledged; its sequence numbers are not used again, and the next record says so. So, should a power cut
+//! bring the failed record back in place of the one written over it, nothing later joins it (W1).
 
 use super::record::{self, Record, RecordType};
 use super::segment::Segment;
@@ -10,6 +10,8 @@ use crate::Result;
 use crate::engine::header::HEADER_LEN;
 use crate::vfs::OpenFile;
 
+/// What every append ends with (W5).
+const END: [u8; 8] = [0; 8];
 /// Above this many bytes the buffer is given back after an append.
 const KEEP_BUFFER: usize = 1 << 20;
 
@@ -23,6 +25,8 @@ pub struct Writer {
     tail: u64,
     /// Earlier segments that may have records no sync has covered yet, and the log positions they end at.
     unsynced: Vec<(OpenFile, u64)>,
+    /// The last append failed, so the next record follows a gap.
+    after_gap: bool,
     buffer: Vec<u8>,
 }
 
@@ -43,9 +47,9 @@ impl Writer {
     /// # Errors
     /// What writing the `Start` record may give.
     pub fn start(segment: Segment, previous: u64, base: u64, next_seq: u64, synced: u64) -> Result<Writer> {
-        let mut writer =
-            Writer { segment, base, tail: HEADER_LEN as u64, unsynced: Vec::new(), buffer: Vec::new() };
-        let payload = start_payload(previous, base);
+        let payload = start_payload(previous, base, segment.capacity);
+        let (tail, unsynced, buffer) = (HEADER_LEN as u64, Vec::new(), Vec::new());
+        let mut writer = Writer { segment, base, tail, unsynced, after_gap: false, buffer };
         writer.append_record(RecordType::Start, 0, next_seq, synced, &payload)?;
         Ok(writer)
     }
@@ -80,10 +84,10 @@ impl Writer {
         self.tail * 2 >= self.segment.capacity
     }
 
-    /// Whether a batch of `payload` bytes still fits into the prepared part, with room for a `Seal`.
+    /// Whether a batch of `payload` bytes still fits into the prepared part, with room for a `Seal` and the end.
     #[must_use]
     pub fn has_room(&self, payload: usize) -> bool {
-        let need = record::encoded_len(payload) + record::encoded_len(8);
+        let need = record::encoded_len(payload) + record::encoded_len(8) + END.len();
         self.tail + need as u64 <= self.segment.capacity
     }
 
@@ -99,7 +103,7 @@ impl Writer {
     /// Goes on in the segment `next`.
     ///
     /// # Errors
-    /// As [`Writer::append`]; after a failure the writer goes on in the old segment.
+    /// As [`Writer::append`]; after a failure the writer goes on in the old segment, and `next` may be tried again.
     pub fn rotate(&mut self, next: Segment, next_seq: u64, synced: u64) -> Result<()> {
         let (old_tail, number) = (self.tail, self.number());
         self.append_record(RecordType::Seal, 0, next_seq, synced, &next.place.number.to_le_bytes())?;
@@ -114,6 +118,7 @@ impl Writer {
             Err(e) => {
                 // The seal is overwritten by the next record.
                 self.tail = old_tail;
+                self.after_gap = true;
                 Err(e)
             }
         }
@@ -137,23 +142,21 @@ impl Writer {
         payload: &[u8],
     ) -> Result<()> {
         self.buffer.clear();
-        let record = Record { kind, count, first_seq, synced, payload };
+        let record = Record { kind, after_gap: self.after_gap, count, first_seq, synced, payload };
         record::encode(&mut self.buffer, &self.segment.place, self.tail, &record);
-        let written = self.segment.file.write_at(&self.buffer, self.tail);
         let len = self.buffer.len();
+        self.buffer.extend_from_slice(&END);
+        let written = self.segment.file.write_at(&self.buffer, self.tail);
         if len > KEEP_BUFFER {
             self.buffer = Vec::new();
         }
+        self.after_gap = written.is_err();
         written?;
         self.tail += len as u64;
         Ok(())
     }
 }
 
-fn start_payload(previous: u64, base: u64) -> [u8; 16] {
-    let mut payload = [0; 16];
-    let (a, b) = payload.split_at_mut(8);
-    a.copy_from_slice(&previous.to_le_bytes());
-    b.copy_from_slice(&base.to_le_bytes());
-    payload
+fn start_payload(previous: u64, base: u64, capacity: u64) -> Vec<u8> {
+    [previous, base, capacity].iter().flat_map(|number| number.to_le_bytes()).collect()
 }
