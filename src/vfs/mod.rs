@@ -185,16 +185,48 @@ impl Dir {
         }
     }
 
-    /// Creates the directory itself.
+    /// Creates the directory itself, durably.
+    ///
+    /// Each directory is made durable before the next one is created in it, and the name of the deepest one that exists is
+    /// made durable once more: whoever created it may have been interrupted before doing so.
     ///
     /// # Errors
     /// [`Error::Io`] or [`Error::DiskFull`].
     pub fn create_all(&self) -> Result<()> {
-        let missing = |path: &&Path| self.vfs.list(path).is_err();
-        let new: Vec<&Path> =
-            self.root.ancestors().filter(|p| !p.as_os_str().is_empty()).take_while(missing).collect();
-        self.vfs.create_dir_all(&self.root).map_err(|e| Error::io("create directory", &self.root, e))?;
-        for parent in new.iter().filter_map(|path| path.parent()) {
+        let all: Vec<&Path> = self.root.ancestors().filter(|p| !p.as_os_str().is_empty()).collect();
+        let mut new = 0;
+        while let Some(path) = all.get(new)
+            && self.is_missing(path)?
+        {
+            new += 1;
+        }
+        if let Some(existing) = all.get(new) {
+            match self.sync_name(existing) {
+                // Somebody else's directory, in one that we may not read.
+                Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => {}
+                synced => synced?,
+            }
+        }
+        for path in all.iter().take(new).rev() {
+            self.vfs.create_dir_all(path).map_err(|e| Error::io("create directory", path, e))?;
+            self.sync_name(path)?;
+        }
+        Ok(())
+    }
+
+    /// Whether there is no such directory; one that we may not read is there.
+    fn is_missing(&self, path: &Path) -> Result<bool> {
+        match self.vfs.list(path) {
+            Ok(_) => Ok(false),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(true),
+            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => Ok(false),
+            Err(e) => Err(Error::io("list", path, e)),
+        }
+    }
+
+    /// Makes a directory's name in its parent durable.
+    fn sync_name(&self, path: &Path) -> Result<()> {
+        if let Some(parent) = path.parent() {
             let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
             self.vfs.sync_dir(parent).map_err(|e| Error::io("sync directory", parent, e))?;
         }

@@ -3,9 +3,10 @@
 //! | module | the danger |
 //! |---|---|
 //! | [`cli`] | the command line says that all went well and it did not, or the other way round |
+//! | [`crash`] | a power cut loses what was promised, shows what was never written, or leaves a database that does not open |
+//! | [`faults`] | a file operation fails, or the disk is full, and the database panics, hangs, lies or loses |
 //! | [`packages`] | what works on made-up keys does not work on real ones |
 //! | [`kill`] | the program is killed, and something it acknowledged is gone, or something nobody sent is there |
-//! | [`crash`] | a power cut loses what was promised, shows what was never written, or leaves a database that does not open |
 //! | [`smoke`] | the first things a user would try do not work |
 //! | [`model`] | the database and a sorted map disagree after some sequence of operations, reopenings and power cuts |
 //! | [`tidy`] | the house falls into disorder: an upward import, a cycle, a second place that touches the disk |
@@ -22,6 +23,7 @@
 mod cli;
 mod concurrency;
 mod crash;
+mod faults;
 mod history;
 #[cfg(feature = "cli")]
 mod kill;

@@ -109,7 +109,11 @@ impl Opening {
         let files = TableFiles::new(dir.clone(), Cache::new(options.cache_bytes));
         let mut report = RecoveryReport::default();
         let manifest = match manifest::look(&dir)? {
-            Presence::Nothing => Manifest::create(&dir, &*options.clock)?,
+            Presence::Nothing => {
+                // The folder may be there because an earlier open was interrupted, before its name was durable.
+                dir.create_all()?;
+                Manifest::create(&dir, &*options.clock)?
+            }
             Presence::Database => {
                 let mut make = |summary: &_| LazyTable::new(Arc::clone(&files), summary);
                 let opened = Manifest::open(&dir, &mut make)?;
@@ -178,10 +182,9 @@ impl Opening {
         if let Some(first) = wrong.into_iter().next() {
             return Err(first);
         }
-        if !orphans.is_empty() {
-            // What makes them orphans must be durable before they go: a process may have ended before it synced a name.
-            self.dir.sync()?;
-        }
+        // A process may have ended before it synced a name that was seen here. It must be durable before anything is built
+        // upon it: before orphans go, and before a log stands beside a CURRENT that a power cut might take.
+        self.dir.sync()?;
         for name in &orphans {
             self.dir.remove(name)?;
         }

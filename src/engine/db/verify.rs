@@ -2,6 +2,7 @@
 
 use super::inner::Inner;
 use super::warm;
+use crate::engine::options::Background;
 use crate::engine::read::TableRef;
 use crate::{Error, Result};
 use rayon::prelude::*;
@@ -45,17 +46,20 @@ impl fmt::Display for VerifyReport {
     }
 }
 
-/// Checks every table of the present version, on a pool of this call's own.
+/// Checks every table of the present version, on a pool of this call's own; stepped, on the caller's thread alone.
 pub fn verify(inner: &Arc<Inner>) -> Result<VerifyReport> {
     inner.check_readable()?;
     let view = inner.super_version.load_full();
     let tables: Vec<_> = view.version.tables().map(|(_, t)| Arc::clone(t)).collect();
-    let pool = warm::pool("siltstone-verify");
-    let pool = pool.ok_or_else(|| {
-        Error::invalid("the system gives no threads to verify with: end other work and try again")
-    })?;
-    let problems: Vec<String> =
-        pool.install(|| tables.par_iter().filter_map(|t| check(t).err()).map(|e| e.to_string()).collect());
+    let problem = |table: &Arc<TableRef>| check(table).err().map(|e| e.to_string());
+    let problems: Vec<String> = if inner.options.background == Background::Stepped {
+        tables.iter().filter_map(problem).collect()
+    } else {
+        let pool = warm::pool("siltstone-verify").ok_or_else(|| {
+            Error::invalid("the system gives no threads to verify with: end other work and try again")
+        })?;
+        pool.install(|| tables.par_iter().filter_map(problem).collect())
+    };
     Ok(VerifyReport {
         tables: tables.len(),
         bytes: tables.iter().map(|t| t.summary.len).sum(),

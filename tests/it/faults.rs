@@ -1,0 +1,525 @@
+//! Every file operation fails, one at a time, once or from then on, in every way that makes sense for it.
+//!
+//! A workload with flushes, compactions, rotations of the log and reopenings runs on a file system that fails on command.
+//! Whatever fails: nothing panics or hangs; the call that failed says so and names the file; after a failed sync nothing more
+//! is acknowledged, while reads go on. Then the file system is healed, and the database opened again: what was acknowledged
+//! is there, a write that failed is there or not, whole or not at all; and what is there then stays, also over a power cut.
+//!
+//! A disk that runs full is the same with a budget instead of a rule: reads go on, and writes do again once there is space.
+//!
+//! No random numbers are involved. A case that does not end within a minute is named and ends the process.
+
+use crate::history::{Map, Step, Write, apply, assert_same, brief, scan, write};
+use siltstone::vfs::fault::{Effect, Failure, Fault, FaultVfs, Op};
+use siltstone::vfs::mem::{CrashPolicy, MemVfs, SimClock};
+use siltstone::{Background, Db, Durability, Error, Options};
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+const OPS: [Op; 12] = [
+    Op::Open,
+    Op::Create,
+    Op::Read,
+    Op::Write,
+    Op::SetLen,
+    Op::Sync,
+    Op::Map,
+    Op::SyncDir,
+    Op::Rename,
+    Op::Remove,
+    Op::Look,
+    Op::Lock,
+];
+
+/// What can go wrong with an operation.
+fn ways(op: Op) -> Vec<(Failure, Effect)> {
+    use Effect::{Done, DropUnsynced, NotDone, ShortRead, ShortWrite};
+    use Failure::{Denied, Device, Interrupted, NoSpace, TooManyFiles};
+    match op {
+        Op::Write => vec![
+            (Device, NotDone),
+            (Device, Done),
+            (Device, ShortWrite(50)),
+            (NoSpace, NotDone),
+            (NoSpace, Done),
+            (NoSpace, ShortWrite(30)),
+            (Interrupted, ShortWrite(9)),
+        ],
+        Op::Sync => vec![(Device, NotDone), (Device, Done), (Device, DropUnsynced), (NoSpace, DropUnsynced)],
+        Op::SyncDir | Op::SetLen => vec![(Device, NotDone), (Device, Done), (NoSpace, NotDone)],
+        Op::Create => vec![(Device, NotDone), (Denied, NotDone), (TooManyFiles, NotDone), (NoSpace, NotDone)],
+        Op::Open => vec![(Device, NotDone), (Denied, NotDone), (TooManyFiles, NotDone)],
+        Op::Read => vec![(Device, NotDone), (Device, ShortRead), (Interrupted, NotDone)],
+        Op::Rename => vec![(Device, NotDone), (Device, Done), (NoSpace, NotDone)],
+        Op::Remove => vec![(Device, NotDone), (Device, Done), (Denied, NotDone)],
+        _ => vec![(Device, NotDone), (Denied, NotDone)],
+    }
+}
+
+#[test]
+fn any_operation_may_fail() {
+    let watchdog = Watchdog::start();
+    let (mut injections, mut silent) = (0, 0);
+    for durability in [Durability::Sync, Durability::Os] {
+        for op in OPS {
+            for (failure, effect) in ways(op) {
+                for forever in [false, true] {
+                    // No interruption lasts for ever. What was never synced may go without anybody's failing.
+                    let lost = effect == Effect::DropUnsynced && durability == Durability::Os;
+                    if lost || (forever && failure == Failure::Interrupted) {
+                        continue;
+                    }
+                    for nth in 0.. {
+                        let case = Case { durability, op, nth, failure, effect, forever };
+                        watchdog.watch(&case);
+                        match case.check() {
+                            Injected::No => break,
+                            Injected::Reported => injections += 1,
+                            Injected::Silent => (injections, silent) = (injections + 1, silent + 1),
+                        }
+                    }
+                }
+            }
+        }
+    }
+    println!("{injections} failures injected, {silent} of them into work that nobody needed");
+    assert!(injections > 3000);
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Case {
+    durability: Durability,
+    op: Op,
+    nth: u64,
+    failure: Failure,
+    effect: Effect,
+    forever: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Injected {
+    No,
+    Silent,
+    Reported,
+}
+
+fn options(vfs: &FaultVfs, durability: Durability) -> Options {
+    Options::default()
+        .vfs(Arc::new(vfs.clone()))
+        .clock(Arc::new(SimClock::new(1)))
+        .background(Background::Stepped)
+        .durability(durability)
+        .memtable_bytes(1 << 10)
+        .memtable_entries(4)
+        .table_bytes(300)
+        .block_bytes(100)
+        .level_ratio(2)
+        .cache_bytes(0)
+}
+
+/// Every fourth value is long, so that the log fills and rotates.
+fn put(key: &str, n: usize) -> Write {
+    let len = if n.is_multiple_of(4) { 9000 } else { 1 + n % 70 };
+    vec![(key.as_bytes().to_vec(), Some(vec![n as u8; len]))]
+}
+
+/// Reopens a database with a log and one without, rotates, flushes by itself and when told, and compacts.
+fn workload() -> Vec<Step> {
+    let one = |key: String, n| Step::Write(put(&key, n), None);
+    let some = |from: usize, to: usize| (from..to).map(move |n| one(format!("k{}", n % 6), n));
+    let mut batch = put("k1", 200);
+    batch.extend(put("batch", 201));
+    batch.push((b"k2".to_vec(), None));
+    let mut steps: Vec<Step> = some(1, 20).collect();
+    steps.extend([Step::Write(batch, Some(Durability::Sync)), Step::Reopen]);
+    steps.extend(some(20, 24));
+    steps.extend([Step::Flush, Step::Write(vec![(b"k3".to_vec(), None)], None), Step::Compact]);
+    steps.extend(some(24, 34));
+    steps.push(Step::Sync);
+    steps
+}
+
+impl Case {
+    fn fault(&self) -> Fault {
+        let fault = Fault::nth(self.nth).on(self.op).failing_with(self.failure).with(self.effect);
+        if self.forever { fault.forever() } else { fault }
+    }
+
+    fn check(&self) -> Injected {
+        let mem = MemVfs::new();
+        let vfs = FaultVfs::over_mem(mem.clone());
+        vfs.inject(self.fault());
+        let mut run = Run::new(self, mem, vfs);
+        run.workload();
+        run.read_while_failing();
+        let injected = run.vfs.injected() > 0;
+        run.vfs.heal();
+        run.read_when_healed();
+        if self.durability == Durability::Sync {
+            run.check_after_power_cuts("without reopening");
+        }
+        run.reopen_healed();
+        if !injected {
+            assert!(run.errors.is_empty(), "{self:?}: {:?}", run.errors);
+            return Injected::No;
+        }
+        // Retried at once; put off; or asked of a folder above ours, which is there also when we may not read it.
+        let harmless = match self.op {
+            Op::Read => self.effect == Effect::ShortRead || self.failure == Failure::Interrupted,
+            Op::Remove => true,
+            Op::Look => self.failure == Failure::Denied,
+            _ => false,
+        };
+        assert!(!run.errors.is_empty() || harmless || run.background.is_some(), "{self:?}: nobody was told");
+        if run.errors.is_empty() { Injected::Silent } else { Injected::Reported }
+    }
+}
+
+/// A workload under way.
+struct Run<'a> {
+    case: &'a Case,
+    mem: MemVfs,
+    /// The same, but it fails.
+    vfs: FaultVfs,
+    db: Option<Db>,
+    /// The states that are possible now: each write that failed happened or did not.
+    possible: Vec<Map>,
+    errors: Vec<Error>,
+    background: Option<String>,
+    /// Some call was refused because an earlier one had failed.
+    read_only: bool,
+}
+
+impl Run<'_> {
+    fn new(case: &Case, mem: MemVfs, vfs: FaultVfs) -> Run<'_> {
+        let (possible, errors) = (vec![Map::new()], Vec::new());
+        Run { case, mem, vfs, db: None, possible, errors, background: None, read_only: false }
+    }
+
+    fn workload(&mut self) {
+        if !self.open() {
+            return;
+        }
+        let mut steps = workload().into_iter();
+        // After some failures nothing new is learnt, but the number of possible states doubles with each write.
+        while self.errors.len() < 5
+            && let Some(step) = steps.next()
+        {
+            self.step(&step);
+            if self.db.is_none() {
+                return;
+            }
+        }
+    }
+
+    fn open(&mut self) -> bool {
+        match options(&self.vfs, self.case.durability).open("/db") {
+            Ok(db) => self.db = Some(db),
+            Err(e) => self.failed(e),
+        }
+        self.read_only = false;
+        self.db.is_some()
+    }
+
+    fn step(&mut self, step: &Step) {
+        let db = self.db.as_ref().unwrap().clone();
+        let before = self.vfs.injected();
+        let outcome = match step {
+            Step::Write(writes, durability) => {
+                let outcome = write(&db, writes, *durability);
+                self.wrote(writes, outcome.is_ok());
+                outcome
+            }
+            Step::Sync => db.sync(),
+            Step::Flush => db.flush(),
+            Step::Compact => db.compact_range::<&[u8]>(..),
+            Step::Reopen => {
+                let closed = db.close();
+                drop(db);
+                self.db = None;
+                // The lock is free whether or not closing went well.
+                if let Err(e) = closed {
+                    self.failed(e);
+                }
+                self.open();
+                return;
+            }
+        };
+        if self.read_only {
+            assert!(
+                matches!(outcome, Err(Error::ReadOnly { .. })),
+                "{:?}: {outcome:?} though read-only",
+                self.case
+            );
+        }
+        self.background = self.background.take().or(db.stats().last_background_error);
+        if let Err(e) = outcome {
+            self.failed(e);
+        }
+        let syncing = matches!(self.case.op, Op::Sync | Op::SyncDir) && self.case.failure == Failure::Device;
+        if syncing && self.vfs.injected() > before {
+            self.read_only = true;
+            assert!(db.stats().read_only.is_some(), "{:?}: goes on after a failed sync", self.case);
+            assert!(matches!(db.put("no", "more"), Err(Error::ReadOnly { .. })), "{:?}", self.case);
+        }
+    }
+
+    fn wrote(&mut self, writes: &Write, done: bool) {
+        let without = self.possible.clone();
+        self.possible.iter_mut().for_each(|map| apply(map, writes));
+        if !done && !self.read_only {
+            self.possible.extend(without);
+        } else if !done {
+            self.possible = without;
+        }
+    }
+
+    fn failed(&mut self, e: Error) {
+        let text = e.to_string();
+        assert!(text.contains("/db") || text.contains(" /:"), "{:?}: no file is named: {e}", self.case);
+        assert!(!matches!(e, Error::Locked { .. } | Error::Corruption(_)), "{:?}: {e}", self.case);
+        self.read_only |= matches!(e, Error::ReadOnly { .. });
+        self.errors.push(e);
+    }
+
+    fn read_while_failing(&mut self) {
+        let Some(db) = &self.db else { return };
+        match scan(db) {
+            Ok(found) => self.assert_possible(&found, "while failing"),
+            Err(e) => {
+                assert!(e.to_string().contains("/db") && !e.is_corruption(), "{:?}: {e}", self.case);
+                assert!(
+                    matches!(self.case.op, Op::Open | Op::Read | Op::Map | Op::Look),
+                    "{:?}: {e}",
+                    self.case
+                );
+                self.errors.push(e);
+            }
+        }
+    }
+
+    fn read_when_healed(&mut self) {
+        let Some(db) = &self.db else { return };
+        let found = scan(db).unwrap_or_else(|e| panic!("{:?}: reading when healed: {e}", self.case));
+        self.assert_possible(&found, "when healed");
+        for (key, value) in &found {
+            assert_eq!(db.get(key).unwrap().unwrap(), *value, "{:?}", self.case);
+        }
+    }
+
+    #[track_caller]
+    fn assert_possible(&self, found: &Map, when: &str) {
+        let list: Vec<String> = self.possible.iter().map(brief).collect();
+        let holds = || format!("holds {}\nbut possible are\n{}", brief(found), list.join("\n"));
+        assert!(self.possible.contains(found), "{:?}: {when} it {}", self.case, holds());
+    }
+
+    fn check_after_power_cuts(&self, when: &str) {
+        for policy in [CrashPolicy::Strict, CrashPolicy::Reorder] {
+            let image = self.mem.crash_image(policy, self.case.nth);
+            let vfs = FaultVfs::over_mem(image);
+            let db = options(&vfs, Durability::Sync).open("/db");
+            let db = db.unwrap_or_else(|e| panic!("{:?}: a power cut {when}, {policy:?}: {e}", self.case));
+            self.assert_possible(&scan(&db).unwrap(), &format!("after a power cut {when}, {policy:?},"));
+        }
+    }
+
+    /// Opens what the failures left, with power cuts on the way, and goes on.
+    fn reopen_healed(&mut self) {
+        if let Some(db) = self.db.take() {
+            let read_only = db.stats().read_only.is_some();
+            let closed = db.close();
+            assert!(closed.is_ok() || read_only, "{:?}: closing when healed: {closed:?}", self.case);
+            assert!(matches!(db.put("a", "b"), Err(Error::Closed)));
+        }
+        let start = self.mem.op_count();
+        if self.case.durability == Durability::Sync && self.case.nth.is_multiple_of(3) {
+            let policies = [CrashPolicy::Strict, CrashPolicy::Reorder];
+            self.mem.schedule_crashes(start..start + 60, &policies, self.case.nth);
+        }
+        let db = options(&self.vfs, self.case.durability).open("/db");
+        let db = db.unwrap_or_else(|e| panic!("{:?}: reopening when healed: {e}", self.case));
+        let mut found = scan(&db).unwrap();
+        self.assert_possible(&found, "when reopened");
+        // From here on there is one truth, and it outlives a power cut.
+        for image in self.mem.take_crash_images() {
+            let vfs = FaultVfs::over_mem(image.vfs);
+            let db = options(&vfs, Durability::Sync).open("/db");
+            let what = || {
+                format!("{:?}: a power cut at {} of reopening, {:?}", self.case, image.at_op, image.policy)
+            };
+            let db = db.unwrap_or_else(|e| panic!("{}: {e}", what()));
+            self.assert_possible(&scan(&db).unwrap(), &what());
+        }
+        for n in 0..6 {
+            let more = put(&format!("k{n}"), n + 50);
+            write(&db, &more, Some(Durability::Sync))
+                .unwrap_or_else(|e| panic!("{:?}: writing on: {e}", self.case));
+            apply(&mut found, &more);
+        }
+        self.possible = vec![found.clone()];
+        self.check_after_power_cuts("after reopening");
+        db.close().unwrap();
+        let db = options(&self.vfs, self.case.durability).open("/db").unwrap();
+        assert!(db.recovery().clean);
+        assert_same(&scan(&db).unwrap(), &found, &|| format!("{:?}: closed and opened", self.case));
+        assert!(db.verify().unwrap().is_sound());
+    }
+}
+
+/// Ends the process when a case takes too long: a hang would otherwise say nothing.
+struct Watchdog {
+    cases: Sender<String>,
+}
+
+impl Watchdog {
+    fn start() -> Watchdog {
+        let (cases, received) = channel::<String>();
+        std::thread::spawn(move || {
+            let mut last = String::new();
+            loop {
+                match received.recv_timeout(Duration::from_secs(60)) {
+                    Ok(case) => last = case,
+                    Err(RecvTimeoutError::Disconnected) => return,
+                    Err(RecvTimeoutError::Timeout) => {
+                        eprintln!("no end of {last}");
+                        std::process::abort();
+                    }
+                }
+            }
+        });
+        Watchdog { cases }
+    }
+
+    fn watch(&self, case: &dyn std::fmt::Debug) {
+        self.cases.send(format!("{case:?}")).unwrap();
+    }
+}
+
+#[test]
+fn a_full_disk_is_an_error_that_passes() {
+    let watchdog = Watchdog::start();
+    let (mut sizes, mut opened, mut reopened) = (0, 0, 0);
+    for durability in [Durability::Sync, Durability::Os] {
+        for space in (0..).step_by(701) {
+            watchdog.watch(&("space", space));
+            let mem = MemVfs::new();
+            let vfs = FaultVfs::over_mem(mem.clone());
+            vfs.set_free_space(Some(space));
+            let case = Case {
+                durability,
+                op: Op::Write,
+                nth: space,
+                failure: Failure::NoSpace,
+                effect: Effect::NotDone,
+                forever: true,
+            };
+            let mut run = Run::new(&case, mem, vfs);
+            run.workload();
+            sizes += 1;
+            if run.errors.is_empty() {
+                break;
+            }
+            opened += u64::from(run.db.is_some());
+            reopened += u64::from(!run.fill_and_make_room());
+        }
+    }
+    println!("{sizes} sizes of a disk, {opened} with an open database; {reopened} needed reopening");
+    assert!(sizes > 300 && opened > 150);
+    assert_eq!(reopened, 0);
+}
+
+impl Run<'_> {
+    /// The disk is full. Gives whether writes went on without reopening once it was not.
+    fn fill_and_make_room(&mut self) -> bool {
+        for e in &self.errors {
+            assert!(matches!(e, Error::DiskFull { .. }), "{:?}: {e}", self.case);
+        }
+        let mut went_on = true;
+        if let Some(db) = self.db.clone() {
+            let found = scan(&db).unwrap();
+            self.assert_possible(&found, "with a full disk");
+            self.vfs.heal();
+            for n in 0..12 {
+                let more = put(&format!("k{n}"), n + 100);
+                match write(&db, &more, None) {
+                    Ok(()) => self.possible.iter_mut().for_each(|map| apply(map, &more)),
+                    Err(Error::ReadOnly { .. }) => went_on = false,
+                    Err(e) => panic!("{:?}: with space again: {e}", self.case),
+                }
+            }
+            if went_on {
+                db.flush().unwrap();
+                db.compact_range::<&[u8]>(..).unwrap();
+                let found = scan(&db).unwrap();
+                self.assert_possible(&found, "with space again");
+                self.possible = vec![found];
+            }
+        }
+        self.vfs.heal();
+        self.reopen_healed();
+        went_on
+    }
+}
+
+/// With threads of its own, nothing hangs either: every wait has a deadline, and an error ends it.
+#[test]
+fn threads_do_not_hang_when_files_fail() {
+    let watchdog = Watchdog::start();
+    for (op, name) in [
+        (Op::Sync, ".log"),
+        (Op::Sync, ".table"),
+        (Op::Sync, ".manifest"),
+        (Op::Sync, ".spare"),
+        (Op::Write, ".log"),
+        (Op::Write, ".table"),
+        (Op::Write, ".manifest"),
+        (Op::Create, ".table"),
+        (Op::SyncDir, ""),
+        (Op::Remove, ""),
+        (Op::Map, ".table"),
+    ] {
+        for failure in [Failure::Device, Failure::NoSpace] {
+            watchdog.watch(&(op, name, failure));
+            threads_meet(op, name, failure);
+        }
+    }
+}
+
+fn threads_meet(op: Op, name: &str, failure: Failure) {
+    let vfs = FaultVfs::over_mem(MemVfs::new());
+    let open = || {
+        let options = options(&vfs, Durability::Sync).background(Background::Threads);
+        let clock = Arc::new(siltstone::vfs::std::StdClock::new());
+        options.clock(clock).stall_deadline(Duration::from_millis(50)).open("/db").unwrap()
+    };
+    let db = open();
+    vfs.inject(Fault::nth(3).on(op).named(name).failing_with(failure).forever());
+    let written: Vec<Vec<usize>> = std::thread::scope(|scope| {
+        let writers = (0..3).map(|t| {
+            let db = db.clone();
+            let write = move |n: &usize| db.put(format!("{t}-{n}"), n.to_le_bytes());
+            scope.spawn(move || (0..60).take_while(|n| write(n).is_ok()).collect())
+        });
+        let writers: Vec<_> = writers.collect();
+        let _ = db.flush();
+        writers.into_iter().map(|w| w.join().unwrap()).collect()
+    });
+    for (t, written) in written.iter().enumerate() {
+        for n in written.iter().filter(|_| op != Op::Map) {
+            assert_eq!(db.get(format!("{t}-{n}")).unwrap().unwrap(), n.to_le_bytes());
+        }
+    }
+    let _ = db.close();
+    vfs.heal();
+    drop(db);
+    let db = open();
+    for (t, written) in written.iter().enumerate() {
+        for n in written {
+            let found = db.get(format!("{t}-{n}")).unwrap();
+            assert_eq!(found.as_deref(), Some(&n.to_le_bytes()[..]), "{op:?} {name} {failure:?}: {t}-{n}");
+        }
+    }
+    db.put("alive", "yes").unwrap();
+}
