@@ -20,13 +20,13 @@
 //! # What to know first
 //!
 //! - **Durability.** A write is acknowledged when it is on stable storage, unless asked otherwise: for a whole database
-//!   with [`Options::durability`], for one write with [`Db::write_with`]. Threads that write at the same time share a sync, so
-//!   many writers are much faster than one; one writer is faster with [`WriteBatch`].
+//!   with [`Options::durability`], for one write with [`Db::write_with`]. Threads that write at the same time share a sync;
+//!   a lone thread does well to collect its writes in a [`WriteBatch`].
 //! - **Handles.** [`Db`] and [`Snapshot`] are cheap to clone and can be used from any thread. [`Range`], the iterator, owns what
 //!   it reads. A folder is open in one process at a time.
 //! - **Errors** say what failed, on which file, where, and what to do next. An absent key is no error. [`Error::ReadOnly`]
 //!   means that a sync or a write of the log failed: reads go on; open again to write.
-//! - **No runtime.** The library is blocking and starts three threads. For async callers [`Db::commit_now`] and
+//! - **No runtime.** The library is blocking and starts a few threads of its own. For async callers [`Db::commit_now`] and
 //!   [`Db::poll_room`] never block on a write, and a [`Commit`] is a future on any runtime; reads may block on the disk.
 //!
 //! `docs/promises.md` in the repository lists what may be relied upon, with its limits and the tests behind it.
