@@ -221,6 +221,14 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_is_limited_as_a_whole() {
+        let full = MAX_BATCH_BYTES - 100;
+        assert_eq!(check_limits(&[0; 40], &[0; 40], full), Ok(()));
+        let over = check_limits(&[0; 40], &[0; 60], full).unwrap_err();
+        assert!(over.contains(&MAX_BATCH_BYTES.to_string()) && over.contains("write it in parts"), "{over}");
+    }
+
+    #[test]
     fn any_cut_is_noticed_or_ends_between_entries() {
         let mut batch = WriteBatch::new();
         batch.put("key", "value");

@@ -77,6 +77,9 @@ fn look_at_folder(dir: &Dir, create: bool) -> Result<()> {
             }
             return dir.create_all();
         }
+        Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotADirectory => {
+            return refuse("it is a file, or lies in one; name a folder");
+        }
         Err(e) => return Err(e),
     };
     let ours = |name: &String| FileName::parse(name).is_some() || name == "lost+found";
