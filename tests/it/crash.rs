@@ -42,7 +42,7 @@ fn scripted_workloads_survive_a_crash_at_every_operation() {
 
 #[test]
 fn random_workloads_survive_a_crash_at_every_operation() {
-    let wanted = from_env("SILTSTONE_CRASH_IMAGES", 40_000);
+    let wanted = from_env("SILTSTONE_CRASH_IMAGES", 100_000);
     let start = from_env("SILTSTONE_SEED", 1);
     let (mut count, mut seed) = (Count::default(), start);
     while count.first + count.second < wanted {
@@ -85,7 +85,15 @@ impl Case {
         run(&self.on(&vfs), self.durability, &self.steps, &mut history, || vfs.op_count());
         assert!(vfs.op_count() < MANY);
         let mut random = Random::new(self.seed);
-        for image in vfs.take_crash_images() {
+        let images = vfs.take_crash_images();
+        if self.name.starts_with("rotating") {
+            // Segments are made ready, used and taken again.
+            let spares = |image: &CrashImage| {
+                image.vfs.files().iter().any(|f| f.extension() == Some("spare".as_ref()))
+            };
+            assert!(images.iter().filter(|image| spares(image)).count() > 20);
+        }
+        for image in images {
             count.first += 1;
             let what = || self.describe(&image);
             let deep = random.one_in(nth);
@@ -215,6 +223,8 @@ fn random_entry(random: &mut Random, space: usize, stamp: usize) -> (Vec<u8>, Op
 /// Short workloads, each for one part of the machinery.
 fn scripts() -> Vec<(&'static str, Vec<Step>)> {
     let put = |key: &str, n: usize| (key.as_bytes().to_vec(), Some(vec![n as u8; 1 + n % 90]));
+    let long =
+        |n: usize| Step::Write(vec![(format!("k{}", n % 7).into_bytes(), Some(vec![n as u8; 9000]))], None);
     let one = |key: &str, n: usize| Step::Write(vec![put(key, n)], None);
     let synced = |key: &str, n: usize| Step::Write(vec![put(key, n)], Some(Durability::Sync));
     let delete = |key: &str| Step::Write(vec![(key.as_bytes().to_vec(), None)], None);
@@ -225,6 +235,11 @@ fn scripts() -> Vec<(&'static str, Vec<Step>)> {
     };
     let many =
         |from: usize, to: usize| (from..to).map(|n| one(&format!("k{}", n % 7), n)).collect::<Vec<_>>();
+    // The next segment is made ready when one is half full.
+    let filling = |from: usize, to: usize| {
+        let mix = |n: usize| if n.is_multiple_of(3) { long(n) } else { one(&format!("k{}", n % 7), n) };
+        (from..to).map(mix).collect::<Vec<_>>()
+    };
     vec![
         ("creating", vec![]),
         ("one write", vec![one("a", 1)]),
@@ -245,10 +260,12 @@ fn scripts() -> Vec<(&'static str, Vec<Step>)> {
             [many(0, 9), vec![Step::Compact, delete("k1"), one("k2", 99), Step::Compact, one("z", 1)]]
                 .concat(),
         ),
-        ("rotating", many(0, 40)),
+        ("many writes", many(0, 40)),
+        ("rotating", filling(0, 40)),
         (
             "rotating, synced at times",
-            [many(0, 16), vec![Step::Sync], many(16, 30), vec![synced("s", 1)], many(30, 36)].concat(),
+            [filling(0, 16), vec![Step::Sync], filling(16, 30), vec![synced("s", 1)], filling(30, 36)]
+                .concat(),
         ),
     ]
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`cli`] | the command line says that all went well and it did not, or the other way round |
 //! | [`crash`] | a power cut loses what was promised, shows what was never written, or leaves a database that does not open |
+//! | [`damage`] | a file is damaged, and wrong data is returned, or right data is gone without a word |
 //! | [`faults`] | a file operation fails, or the disk is full, and the database panics, hangs, lies or loses |
 //! | [`packages`] | what works on made-up keys does not work on real ones |
 //! | [`kill`] | the program is killed, and something it acknowledged is gone, or something nobody sent is there |
@@ -23,6 +24,7 @@
 mod cli;
 mod concurrency;
 mod crash;
+mod damage;
 mod faults;
 mod history;
 #[cfg(feature = "cli")]
