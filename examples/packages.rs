@@ -117,7 +117,7 @@ pub fn show(db: &Db) -> siltstone::Result<()> {
 fn largest_sections(db: &Db) -> siltstone::Result<Vec<(usize, String)>> {
     let snapshot = db.snapshot();
     let mut sections: BTreeMap<String, usize> = BTreeMap::new();
-    for entry in snapshot.range::<&str>(..) {
+    for entry in snapshot.iter() {
         *sections.entry(member(&entry?.1, "Section")).or_default() += 1;
     }
     let mut largest: Vec<_> = sections.into_iter().map(|(section, packages)| (packages, section)).collect();

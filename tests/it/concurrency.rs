@@ -73,9 +73,9 @@ fn readers_see_whole_batches_and_never_an_older_state() {
                         let (low, high): (Vec<_>, Vec<_>) = all.iter().partition(|(k, _)| k[0] == b'a');
                         assert!(low.iter().map(|(_, v)| v).eq(high.iter().map(|(_, v)| v)), "half a batch");
                         let mut back: Vec<_> =
-                            snapshot.range::<&[u8]>(..).rev().map(Result::unwrap).collect();
+                            snapshot.iter().rev().map(Result::unwrap).collect();
                         back.reverse();
-                        assert!(back.into_iter().eq(snapshot.range::<&[u8]>(..).map(Result::unwrap)));
+                        assert!(back.into_iter().eq(snapshot.iter().map(Result::unwrap)));
                     }
                     looks.fetch_add(1, Ordering::Relaxed);
                 }

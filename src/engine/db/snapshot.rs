@@ -48,6 +48,12 @@ impl Snapshot {
         Range::new(self.view(), KeyspaceId::DEFAULT, range_bounds(KeyspaceId::DEFAULT, &range))
     }
 
+    /// As [`Db::iter`], at the moment of the snapshot.
+    #[must_use]
+    pub fn iter(&self) -> Range {
+        self.prefix([])
+    }
+
     /// As [`Db::prefix`], at the moment of the snapshot.
     #[must_use]
     pub fn prefix(&self, prefix: impl AsRef<[u8]>) -> Range {
