@@ -118,7 +118,7 @@ impl std::fmt::Display for Corruption {
         let path = path.display();
         write!(
             f,
-            "{what} in {path} at offset {offset} is damaged: {detail}; run `siltstone verify` and restore the file from a copy"
+            "{what} in {path} at offset {offset} is damaged: {detail}; restore the file from a copy (`siltstone inspect` shows what is left of it, and `siltstone verify` all damage of a database that still opens)"
         )
     }
 }

@@ -1,4 +1,52 @@
-//! Siltstone: a durable, ordered key-value store in one folder of files.
+//! A durable, ordered key-value store in one folder of files: a log-structured merge tree to embed.
+//!
+//! ```
+//! # let folder = tempfile::tempdir().unwrap();
+//! # let path = folder.path().join("data");
+//! let db = siltstone::Db::open(path)?; // made if it is not there
+//! db.put("user:1", "Ada")?; // on stable storage when this returns
+//! let mut batch = siltstone::WriteBatch::new();
+//! batch.put("user:2", "Grace");
+//! batch.delete("user:1");
+//! db.write(batch)?; // all or nothing
+//! assert_eq!(db.get("user:2")?.unwrap(), b"Grace");
+//! for entry in db.prefix("user:").rev() {
+//!     let (key, value) = entry?;
+//!     println!("{key:?} = {value:?}");
+//! }
+//! # Ok::<(), siltstone::Error>(())
+//! ```
+//!
+//! # What to know first
+//!
+//! - **Durability.** A write is acknowledged when it is on stable storage, unless asked otherwise: for a whole database
+//!   with [`Options::durability`], for one write with [`Db::write_with`]. Threads that write at the same time share a sync;
+//!   a lone thread does well to collect its writes in a [`WriteBatch`].
+//! - **Handles.** [`Db`] and [`Snapshot`] are cheap to clone and can be used from any thread. [`Range`], the iterator, owns what
+//!   it reads. A folder is open in one process at a time.
+//! - **Errors** say what failed, on which file, where, and what to do next. An absent key is no error. [`Error::ReadOnly`]
+//!   means that a sync or a write of the log failed: reads go on; open again to write.
+//! - **No runtime.** The library is blocking and starts a few threads of its own. For async callers [`Db::commit_now`] and
+//!   [`Db::poll_room`] never block on a write, and a [`Commit`] is a future on any runtime; reads may block on the disk.
+//!
+//! `docs/promises.md` in the repository lists what may be relied upon, with its limits and the tests behind it.
+//!
+//! # Where to go on
+//!
+//! [`Db`] has the operations and [`Options`] the choices, fifteen of them, each with its default and its reason. [`store`] is
+//! the seam for other engines, [`vfs`] that for other files: in memory, with power cuts, or failing by rule, for your
+//! tests as for ours. [`protocol`] and, with the feature, `server` offer a database to the network. [`inspect()`] shows any file as text.
+//!
+//! # Features
+//!
+//! | feature | default | brings |
+//! |---|---|---|
+//! | `lz4` | yes | LZ4 for the blocks of the upper levels |
+//! | `zstd` | yes | Zstandard for those of the deepest level, and a C library to compile |
+//! | `server` | no | the module `server`, and tokio |
+//! | `cli` | no | the `siltstone` program, and `server` with it |
+//!
+//! Tables that were written with a compression which a build lacks are refused with [`Error::Incompatible`].
 
 #[allow(dead_code)]
 mod engine;
@@ -9,12 +57,17 @@ pub mod server;
 pub mod store;
 pub mod vfs;
 
-pub use engine::batch::WriteBatch;
-pub use engine::db::{
-    Commit, Db, LevelStats, Range, RecoveryReport, Snapshot, Stats, VerifyReport, WriteOptions,
-};
+// A database, and how it is opened.
+pub use engine::db::{Db, Snapshot};
 pub use engine::options::{Background, Compression, Durability, Options};
+
+// What goes in, and what comes out.
+pub use engine::batch::WriteBatch;
+pub use engine::db::{Commit, Range, WriteOptions};
 pub use engine::slice::Slice;
+
+// What it tells about itself.
+pub use engine::db::{LevelStats, RecoveryReport, Stats, VerifyReport};
 pub use error::{Error, Result};
 
 /// The fast compression of this build.

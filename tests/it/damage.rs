@@ -194,7 +194,9 @@ impl Store {
     }
 }
 
-fn pairs(map: &Map) -> Vec<(Vec<u8>, Vec<u8>)> {
+type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
+
+fn pairs(map: &Map) -> Pairs {
     map.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
@@ -202,7 +204,7 @@ fn pairs(map: &Map) -> Vec<(Vec<u8>, Vec<u8>)> {
 fn collect(
     range: impl Iterator<Item = siltstone::Result<(siltstone::Slice, siltstone::Slice)>>,
     what: &dyn Fn() -> String,
-) -> (Vec<(Vec<u8>, Vec<u8>)>, bool) {
+) -> (Pairs, bool) {
     let mut found = Vec::new();
     for pair in range {
         match pair {

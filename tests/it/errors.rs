@@ -81,23 +81,23 @@ fn empty_keys_values_batches_and_backward_ranges_are_no_errors() {
 #[test]
 fn a_folder_with_other_files_is_left_alone() {
     let vfs = MemVfs::new();
-    vfs.write_file(Path::new("/home/notes.txt"), b"mine").unwrap();
+    vfs.write_file(Path::new("/papers/notes.txt"), b"mine").unwrap();
     let error = says(
-        options(&vfs).open("/home"),
-        &["/home is not a Siltstone database", "other files", "name an empty folder"],
+        options(&vfs).open("/papers"),
+        &["/papers is not a Siltstone database", "other files", "name an empty folder"],
     );
     assert!(matches!(error, Error::NotADatabase { .. }));
-    assert_eq!(vfs.files(), [PathBuf::from("/home/notes.txt")], "nothing was created");
+    assert_eq!(vfs.files(), [PathBuf::from("/papers/notes.txt")], "nothing was created");
     // Files beside a database are not touched.
-    let db = options(&vfs).open("/home/db").unwrap();
-    vfs.write_file(Path::new("/home/db/7.log"), b"mine").unwrap();
-    vfs.write_file(Path::new("/home/db/README"), b"mine").unwrap();
+    let db = options(&vfs).open("/papers/db").unwrap();
+    vfs.write_file(Path::new("/papers/db/7.log"), b"mine").unwrap();
+    vfs.write_file(Path::new("/papers/db/README"), b"mine").unwrap();
     db.put("a", "b").unwrap();
     drop(db);
-    let db = options(&vfs).open("/home/db").unwrap();
+    let db = options(&vfs).open("/papers/db").unwrap();
     assert_usable(&db);
-    assert_eq!(vfs.read_file(Path::new("/home/db/7.log")).unwrap(), b"mine");
-    assert_eq!(vfs.read_file(Path::new("/home/db/README")).unwrap(), b"mine");
+    assert_eq!(vfs.read_file(Path::new("/papers/db/7.log")).unwrap(), b"mine");
+    assert_eq!(vfs.read_file(Path::new("/papers/db/README")).unwrap(), b"mine");
 }
 
 #[test]
@@ -200,7 +200,8 @@ fn files_of_a_newer_version_are_refused_and_left_as_they_are() {
 #[test]
 fn options_that_make_no_sense_are_refused() {
     let vfs = MemVfs::new();
-    let wrong: [(fn(Options) -> Options, &[&str]); 12] = [
+    type Change = fn(Options) -> Options;
+    let wrong: [(Change, &[&str]); 12] = [
         (|o| o.memtable_bytes(0), &["memtable_bytes", "1 KiB", "4 GiB"]),
         (|o| o.memtable_bytes((4 << 30) + 1), &["memtable_bytes", "1 KiB", "4 GiB"]),
         (|o| o.memtable_entries(0), &["memtable_entries", "not be 0"]),

@@ -9,6 +9,9 @@
 //!
 //! No random numbers are involved. A case that does not end within a minute is named and ends the process.
 
+mod full_disk;
+mod threads;
+
 use crate::history::{Map, Step, Write, apply, assert_same, brief, scan, write};
 use siltstone::vfs::fault::{Effect, Failure, Fault, FaultVfs, Op};
 use siltstone::vfs::mem::{CrashPolicy, MemVfs, SimClock};
@@ -340,7 +343,7 @@ impl Run<'_> {
             assert!(matches!(db.put("a", "b"), Err(Error::Closed)));
         }
         let start = self.mem.op_count();
-        if self.case.durability == Durability::Sync && self.case.nth % 3 == 0 {
+        if self.case.durability == Durability::Sync && self.case.nth.is_multiple_of(3) {
             let policies = [CrashPolicy::Strict, CrashPolicy::Reorder];
             self.mem.schedule_crashes(start..start + 60, &policies, self.case.nth);
         }
@@ -401,131 +404,4 @@ impl Watchdog {
     fn watch(&self, case: &dyn std::fmt::Debug) {
         self.cases.send(format!("{case:?}")).unwrap();
     }
-}
-
-#[test]
-fn a_full_disk_is_an_error_that_passes() {
-    let watchdog = Watchdog::start();
-    let (mut sizes, mut opened, mut reopened) = (0, 0, 0);
-    for durability in [Durability::Sync, Durability::Os] {
-        for space in (0..).step_by(701) {
-            watchdog.watch(&("space", space));
-            let mem = MemVfs::new();
-            let vfs = FaultVfs::over_mem(mem.clone());
-            vfs.set_free_space(Some(space));
-            let case = Case {
-                durability,
-                op: Op::Write,
-                nth: space,
-                failure: Failure::NoSpace,
-                effect: Effect::NotDone,
-                forever: true,
-            };
-            let mut run = Run::new(&case, mem, vfs);
-            run.workload();
-            sizes += 1;
-            if run.errors.is_empty() {
-                break;
-            }
-            opened += u64::from(run.db.is_some());
-            reopened += u64::from(!run.fill_and_make_room());
-        }
-    }
-    println!("{sizes} sizes of a disk, {opened} with an open database; {reopened} needed reopening");
-    assert!(sizes > 300 && opened > 150);
-    assert_eq!(reopened, 0);
-}
-
-impl Run<'_> {
-    /// The disk is full. Gives whether writes went on without reopening once it was not.
-    fn fill_and_make_room(&mut self) -> bool {
-        for e in &self.errors {
-            assert!(matches!(e, Error::DiskFull { .. }), "{:?}: {e}", self.case);
-        }
-        let mut went_on = true;
-        if let Some(db) = self.db.clone() {
-            let found = scan(&db).unwrap();
-            self.assert_possible(&found, "with a full disk");
-            self.vfs.heal();
-            for n in 0..12 {
-                let more = put(&format!("k{n}"), n + 100);
-                match write(&db, &more, None) {
-                    Ok(()) => self.possible.iter_mut().for_each(|map| apply(map, &more)),
-                    Err(Error::ReadOnly { .. }) => went_on = false,
-                    Err(e) => panic!("{:?}: with space again: {e}", self.case),
-                }
-            }
-            if went_on {
-                db.flush().unwrap();
-                db.compact_range::<&[u8]>(..).unwrap();
-                let found = scan(&db).unwrap();
-                self.assert_possible(&found, "with space again");
-                self.possible = vec![found];
-            }
-        }
-        self.vfs.heal();
-        self.reopen_healed();
-        went_on
-    }
-}
-
-/// With threads of its own, nothing hangs either: every wait has a deadline, and an error ends it.
-#[test]
-fn threads_do_not_hang_when_files_fail() {
-    let watchdog = Watchdog::start();
-    for (op, name) in [
-        (Op::Sync, ".log"),
-        (Op::Sync, ".table"),
-        (Op::Sync, ".manifest"),
-        (Op::Sync, ".spare"),
-        (Op::Write, ".log"),
-        (Op::Write, ".table"),
-        (Op::Write, ".manifest"),
-        (Op::Create, ".table"),
-        (Op::SyncDir, ""),
-        (Op::Remove, ""),
-        (Op::Map, ".table"),
-    ] {
-        for failure in [Failure::Device, Failure::NoSpace] {
-            watchdog.watch(&(op, name, failure));
-            threads_meet(op, name, failure);
-        }
-    }
-}
-
-fn threads_meet(op: Op, name: &str, failure: Failure) {
-    let vfs = FaultVfs::over_mem(MemVfs::new());
-    let open = || {
-        let options = options(&vfs, Durability::Sync).background(Background::Threads);
-        let clock = Arc::new(siltstone::vfs::std::StdClock::new());
-        options.clock(clock).stall_deadline(Duration::from_millis(50)).open("/db").unwrap()
-    };
-    let db = open();
-    vfs.inject(Fault::nth(3).on(op).named(name).failing_with(failure).forever());
-    let written: Vec<Vec<usize>> = std::thread::scope(|scope| {
-        let writers = (0..3).map(|t| {
-            let db = db.clone();
-            let write = move |n: &usize| db.put(format!("{t}-{n}"), n.to_le_bytes());
-            scope.spawn(move || (0..60).take_while(|n| write(n).is_ok()).collect())
-        });
-        let writers: Vec<_> = writers.collect();
-        let _ = db.flush();
-        writers.into_iter().map(|w| w.join().unwrap()).collect()
-    });
-    for (t, written) in written.iter().enumerate() {
-        for n in written.iter().filter(|_| op != Op::Map) {
-            assert_eq!(db.get(format!("{t}-{n}")).unwrap().unwrap(), n.to_le_bytes());
-        }
-    }
-    let _ = db.close();
-    vfs.heal();
-    drop(db);
-    let db = open();
-    for (t, written) in written.iter().enumerate() {
-        for n in written {
-            let found = db.get(format!("{t}-{n}")).unwrap();
-            assert_eq!(found.as_deref(), Some(&n.to_le_bytes()[..]), "{op:?} {name} {failure:?}: {t}-{n}");
-        }
-    }
-    db.put("alive", "yes").unwrap();
 }

@@ -122,15 +122,20 @@ impl Ledger {
             self.acknowledged,
             wrong.len()
         );
-        for key in wrong.iter().take(8) {
-            let has = found.get(*key);
+        // First the keys that no command without an answer explains.
+        let explained =
+            |key: &str| self.origin(key, found.get(key)).is_some_and(|at| at >= self.acknowledged);
+        let mut wrong: Vec<&String> = wrong.iter().copied().collect();
+        wrong.sort_by_key(|key| explained(key));
+        for key in wrong.into_iter().take(8) {
+            let has = found.get(key);
             let expected = self.commands_on(key).filter(|(at, _)| *at < self.acknowledged).last();
             text += &format!(
                 "\n  {key}: {}; the last acknowledged is {}",
                 match (has, self.origin(key, has)) {
                     (None, _) => "absent".to_string(),
                     (Some(value), Some(at)) => format!("{} of command {at}", short(value)),
-                    (Some(value), None) if self.settled.get(*key) == has =>
+                    (Some(value), None) if self.settled.get(key) == has =>
                         format!("{} of before", short(value)),
                     (Some(value), None) => format!("{}, which was never sent", short(value)),
                 },
@@ -148,7 +153,7 @@ impl Ledger {
     }
 
     fn origin(&self, key: &str, value: Option<&Arc<str>>) -> Option<usize> {
-        self.commands_on(key).find(|(_, sent)| sent.as_ref() == value).map(|(at, _)| at)
+        self.commands_on(key).filter(|(_, sent)| sent.as_ref() == value).last().map(|(at, _)| at)
     }
 }
 

@@ -3,6 +3,7 @@
 //! | module | the danger |
 //! |---|---|
 //! | [`cli`] | the command line says that all went well and it did not, or the other way round |
+//! | [`concurrency`] | threads at the same time see half a batch, an older state, a file that is gone, or wait for ever |
 //! | [`crash`] | a power cut loses what was promised, shows what was never written, or leaves a database that does not open |
 //! | [`damage`] | a file is damaged, and wrong data is returned, or right data is gone without a word |
 //! | [`errors`] | bad input or a wrong folder gives an error that does not help, or harms what is there |

@@ -127,10 +127,10 @@ impl Inner {
     /// tried again: making another would need space.
     fn next_segment(&self, committer: &mut Committer) -> Result<()> {
         let Some(spare) = committer.spare.clone() else { return Ok(()) };
-        self.spare_asked.store(false, Ordering::Relaxed);
         let (next_seq, synced) = (committer.next_seq, self.group_sync.synced());
         self.poison_unless_transient(committer.log.rotate(spare, next_seq, synced))?;
         committer.spare = None;
+        self.spare_asked.store(false, Ordering::Relaxed);
         Ok(())
     }
 

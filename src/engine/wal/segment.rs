@@ -62,12 +62,14 @@ fn make(dir: &Dir, spare: &str, mode: Mode, place: &Place, capacity: u64) -> Res
 fn fill(file: &OpenFile, capacity: u64) -> Result<()> {
     let mut at = file.len()?;
     let zeros = vec![0; capacity.saturating_sub(at).min(FILL_PIECE as u64) as usize];
+    let mut next_sync = at + SYNC_EVERY;
     while at < capacity {
         let n = (capacity - at).min(FILL_PIECE as u64) as usize;
         file.write_at(zeros.get(..n).unwrap_or_default(), at)?;
         at += n as u64;
-        if at.is_multiple_of(SYNC_EVERY) {
+        if at >= next_sync {
             file.sync()?;
+            next_sync = at + SYNC_EVERY;
         }
     }
     Ok(())

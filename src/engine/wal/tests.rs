@@ -590,7 +590,7 @@ fn a_copy_of_a_record_in_a_value_vouches_for_nothing() {
 fn values_that_look_like_long_records_do_not_keep_recovery_busy() {
     let mut log = Log::new();
     let at = log.tail();
-    let mut fake = vec![0; 40];
+    let mut fake = [0; 40];
     fake[4..8].copy_from_slice(&(1u32 << 20).to_le_bytes());
     fake[8] = RecordType::Batch as u8;
     fake[32] = 1;
