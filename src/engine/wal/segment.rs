@@ -38,22 +38,23 @@ pub struct Segment {
 pub fn prepare(dir: &Dir, place: Place, capacity: u64, used: Option<u64>) -> Result<Segment> {
     let spare = FileName::Spare(used.unwrap_or(place.number)).to_string();
     let mode = if used.is_some() { Mode::Write } else { Mode::Truncate };
-    let file = make(dir, &spare, mode, &place, capacity).inspect_err(|_| {
+    make(dir, &spare, mode, &place, capacity).inspect_err(|_| {
         // What cannot be removed now is removed by the next open.
         let _ = dir.remove(&spare);
     })?;
     dir.sync()?;
+    // Opened anew, so that errors name the file as it is called from now on.
+    let file = dir.open(&FileName::Log(place.number).to_string(), Mode::Write)?;
     let capacity = file.len()?;
     Ok(Segment { place, file, capacity })
 }
 
-fn make(dir: &Dir, spare: &str, mode: Mode, place: &Place, capacity: u64) -> Result<OpenFile> {
+fn make(dir: &Dir, spare: &str, mode: Mode, place: &Place, capacity: u64) -> Result<()> {
     let file = dir.open(spare, mode)?;
     file.write_at(&header::encode(place), 0)?;
     fill(&file, capacity.max(MIN_CAPACITY))?;
     file.sync()?;
-    dir.rename(spare, &FileName::Log(place.number).to_string())?;
-    Ok(file)
+    dir.rename(spare, &FileName::Log(place.number).to_string())
 }
 
 /// Writes real zeros from the end of `file` up to `capacity`: blocks that only `fallocate` promised would still cost

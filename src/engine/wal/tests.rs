@@ -460,6 +460,8 @@ fn rotate_with_failure(nth: u64, effect: Effect, between: Option<usize>, sync: b
             log.sync();
         }
         check(&log);
+        // The segment begun in vain may claim to begin right here; it has nothing to go on with.
+        assert_eq!(log.read().unwrap().1.segments, [1]);
         // Damage is not hidden by the segment that was begun in vain.
         log.append("vouches");
         let image = log.mem.crash_image(CrashPolicy::All, 0);
