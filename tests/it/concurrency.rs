@@ -72,8 +72,7 @@ fn readers_see_whole_batches_and_never_an_older_state() {
                         let all: Vec<_> = db.iter().map(Result::unwrap).collect();
                         let (low, high): (Vec<_>, Vec<_>) = all.iter().partition(|(k, _)| k[0] == b'a');
                         assert!(low.iter().map(|(_, v)| v).eq(high.iter().map(|(_, v)| v)), "half a batch");
-                        let mut back: Vec<_> =
-                            snapshot.iter().rev().map(Result::unwrap).collect();
+                        let mut back: Vec<_> = snapshot.iter().rev().map(Result::unwrap).collect();
                         back.reverse();
                         assert!(back.into_iter().eq(snapshot.iter().map(Result::unwrap)));
                     }
