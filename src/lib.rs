@@ -48,7 +48,6 @@
 //!
 //! Tables that were written with a compression which a build lacks are refused with [`Error::Incompatible`].
 
-#[allow(dead_code)]
 mod engine;
 pub mod error;
 pub mod protocol;

@@ -16,7 +16,6 @@
 pub use super::checksum::FileKind;
 
 use super::checksum::Place;
-use crate::vfs::OpenFile;
 use crate::{Error, Result};
 use std::path::Path;
 
@@ -98,20 +97,10 @@ pub fn decode(path: &Path, bytes: &[u8]) -> Result<Place> {
     Ok(Place { database, kind, number })
 }
 
-/// Reads the header of `file` and checks that it is the file at `place`.
+/// Checks that a file that begins with `bytes` is the one at `place`.
 ///
 /// # Errors
 /// As [`decode`]; [`Error::Corruption`] when the file belongs elsewhere.
-pub fn check(file: &OpenFile, place: &Place) -> Result<()> {
-    let mut bytes = [0; HEADER_LEN];
-    let n = file.read_at(&mut bytes, 0)?;
-    expect(file.path(), bytes.get(..n).unwrap_or_default(), place)
-}
-
-/// As [`check`], for bytes already read.
-///
-/// # Errors
-/// As [`check`].
 pub fn expect(path: &Path, bytes: &[u8], place: &Place) -> Result<()> {
     let found = decode(path, bytes)?;
     if found == *place {

@@ -50,17 +50,6 @@ pub struct Targets {
     pub bytes: [u64; LEVELS],
 }
 
-/// What the throttle of writes is computed from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Backlog {
-    /// How many tables level 0 has.
-    pub level0_tables: usize,
-    /// How many bytes level 0 has.
-    pub level0_bytes: u64,
-    /// How many bytes compaction would have to write for every level to have its target, see [`Shape::debt`].
-    pub debt: u64,
-}
-
 impl<'a> Shape<'a> {
     /// The shape of `version`. `oldest_snapshot` is the lowest sequence number that a job started now must preserve:
     /// tombstones above it are not worth rewriting a table for.
@@ -185,12 +174,6 @@ impl<'a> Shape<'a> {
             debt += incoming * (1.0 + self.bytes(level + 1) as f64 / size.max(1.0));
         }
         debt as u64
-    }
-
-    /// What the throttle of writes is computed from.
-    #[must_use]
-    pub fn backlog(&self, config: &Config) -> Backlog {
-        Backlog { level0_tables: self.level(0).len(), level0_bytes: self.bytes(0), debt: self.debt(config) }
     }
 }
 

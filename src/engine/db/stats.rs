@@ -87,18 +87,12 @@ impl Inner {
     pub fn stats(&self) -> Stats {
         let view = self.super_version.load();
         let levels: Vec<LevelStats> = (view.version.levels().iter().enumerate())
-            .map(|(level, tables)| {
-                let tables = tables.tables();
-                let sum = |f: fn(&crate::engine::sstable::TableSummary) -> u64| {
-                    tables.iter().map(|t| f(&t.summary)).sum()
-                };
-                LevelStats {
-                    level,
-                    tables: tables.len(),
-                    bytes: sum(|s| s.len),
-                    entries: sum(|s| s.entries),
-                    deletions: sum(|s| s.tombstones),
-                }
+            .map(|(level, tables)| LevelStats {
+                level,
+                tables: tables.tables().len(),
+                bytes: tables.bytes(),
+                entries: tables.entries(),
+                deletions: tables.tables().iter().map(|t| t.summary.tombstones).sum(),
             })
             .filter(|l| l.tables > 0)
             .collect();
@@ -108,10 +102,9 @@ impl Inner {
         let c = &self.counters;
         let (snapshots, oldest_snapshot) = self.snapshots.summary();
         Stats {
-            table_bytes: levels.iter().map(|l| l.bytes).sum(),
+            table_bytes: view.version.bytes(),
             raw_bytes: view.version.tables().map(|(_, t)| t.summary.raw_bytes).sum(),
-            entries: levels.iter().map(|l| l.entries).sum::<u64>()
-                + buffers().map(|m| m.entries()).sum::<u64>(),
+            entries: view.version.entries() + buffers().map(|m| m.entries()).sum::<u64>(),
             levels,
             last_sequence: self.visible.0.load(Ordering::Acquire),
             buffers: buffers().count(),

@@ -12,7 +12,7 @@ pub use super::level::Violation;
 
 use super::LEVELS;
 use super::edit::Edit;
-use super::level::{KeyRange, Level, TableRef};
+use super::level::{Level, TableRef};
 use crate::engine::sstable::summary::TableSummary;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -40,17 +40,6 @@ impl<H> Version<H> {
     pub fn candidates<'a>(&'a self, key: &'a [u8]) -> impl Iterator<Item = &'a Arc<TableRef<H>>> {
         let [level0, sorted @ ..] = &self.levels;
         level0.holding(key).chain(sorted.iter().filter_map(move |level| level.find(key)))
-    }
-
-    /// The tables that may hold a key of `range`, each with its level.
-    pub fn overlapping<'a>(
-        &'a self,
-        range: KeyRange<'a>,
-    ) -> impl Iterator<Item = (usize, &'a Arc<TableRef<H>>)> {
-        self.levels
-            .iter()
-            .enumerate()
-            .flat_map(move |(n, level)| level.overlapping(range).map(move |t| (n, t)))
     }
 
     /// All tables, each with its level.

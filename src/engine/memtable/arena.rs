@@ -349,11 +349,6 @@ impl Entries {
     pub fn len(&self) -> usize {
         self.ptrs.len()
     }
-
-    /// The arena they lie in.
-    pub fn arena(&self) -> &Arc<Arena> {
-        &self.arena
-    }
 }
 
 #[cfg(test)]

@@ -132,12 +132,6 @@ impl LazyTable {
         }
     }
 
-    /// The table, when somebody has opened it.
-    #[must_use]
-    pub fn opened(&self) -> Option<&Arc<Table>> {
-        self.table.get()
-    }
-
     /// The error for a table whose content is not what the manifest says of it.
     #[must_use]
     pub fn differs(&self, expected: &TableSummary, found: &TableSummary) -> Error {

@@ -140,12 +140,6 @@ impl TableBuilder {
             + self.index.estimated_len()
     }
 
-    /// How many entries have been added.
-    #[must_use]
-    pub fn entries(&self) -> u64 {
-        self.properties.entries
-    }
-
     /// Writes what is left, and makes the file durable. The name is made durable by the caller, in its directory.
     ///
     /// # Errors

@@ -118,12 +118,6 @@ impl Table {
         Ok(probe(&self.read(ordinal, Keep::Cached)?, key, hash, at))
     }
 
-    /// What the table says about itself.
-    #[must_use]
-    pub fn properties(&self) -> &Properties {
-        &self.meta.properties
-    }
-
     /// How many bytes of memory it takes while it is open, cached blocks and the map not counted.
     #[must_use]
     pub fn memory(&self) -> usize {

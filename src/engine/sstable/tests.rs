@@ -414,7 +414,7 @@ fn expiries_are_counted() {
     let (file, summary) = build(&entries, options(4096, Compression::None, 10));
     assert_eq!((summary.min_expiry, summary.max_expiry), (300, 700));
     let table = Table::open(&file, PLACE, summary.len, &Cache::new(0)).unwrap();
-    assert_eq!(table.properties().expiring, 2);
+    assert_eq!(table.meta().properties.expiring, 2);
     assert_eq!(table.verify().unwrap(), summary);
 }
 

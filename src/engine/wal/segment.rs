@@ -12,11 +12,11 @@ use crate::vfs::{Dir, Mode, OpenFile};
 
 /// No segment is shorter (wal W6).
 pub const MIN_CAPACITY: u64 = 64 << 10;
-/// Zeros are written in pieces of this size. The page cache keeps what is written at once in one folio; small ones make later
-/// syncs of a few bytes cheaper (117 µs against 144 µs with pieces of 1 MiB, on ext4 under Linux 6.18).
+/// Zeros are written in pieces of this size. The page cache may keep what is written at once in one folio, and counts a later
+/// write of a few bytes to it as one of the whole folio; so the pieces are small.
 const FILL_PIECE: usize = 64 << 10;
 /// They are synced whenever so many bytes are reached: a writer's own sync that comes in between waits for so much and not for
-/// the whole segment (8 ms at the 99th percentile when it was synced at once, with 64 MiB).
+/// the whole segment. More of its syncs meet one, but the slowest are shorter.
 const SYNC_EVERY: u64 = 1 << 20;
 
 /// A segment that is ready to be written: header in place, filled, durable under its name.
