@@ -17,7 +17,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// The operating system refused an operation on a file.
-    #[error("could not {op} {}: {source}", path.display())]
+    #[error("could not {op} {}: {source}{}", path.display(), advice(source))]
     Io {
         /// What was being done, in the words of the system call: "read", "sync", "rename".
         op: &'static str,
@@ -27,8 +27,9 @@ pub enum Error {
         source: Arc<io::Error>,
     },
 
-    /// The disk, or a quota on it, is full. Nothing of the failed write is visible; reads go on.
-    #[error("no space left to {op} {}: free some space and write again", path.display())]
+    /// The disk, or a quota on it, is full. Nothing of the failed write is visible; reads go on, and deletions as long as the
+    /// reserve lasts.
+    #[error("no space left to {op} {}: free some space, or delete and compact, and write again", path.display())]
     DiskFull {
         /// What was being done.
         op: &'static str,
@@ -118,7 +119,7 @@ impl std::fmt::Display for Corruption {
         let path = path.display();
         write!(
             f,
-            "{what} in {path} at offset {offset} is damaged: {detail}; restore the file from a copy (`siltstone inspect` shows what is left of it, and `siltstone verify` all damage of a database that still opens)"
+            "{what} in {path} at offset {offset} is damaged: {detail}; restore the file from a copy, or salvage what is sound with `siltstone repair` (`siltstone verify` shows all damage)"
         )
     }
 }
@@ -146,6 +147,21 @@ impl std::fmt::Display for StallReason {
             StallReason::CompactionDebt => "compaction has fallen behind",
             StallReason::LogSegment => "no log segment is ready",
         })
+    }
+}
+
+/// Whether the process, or the system, has as many files open as it may; there is no kind for it.
+fn is_want_of_files(source: &io::Error) -> bool {
+    let numbers: &[i32] = if cfg!(unix) { &[23, 24] } else { &[4] };
+    source.raw_os_error().is_some_and(|number| numbers.contains(&number))
+}
+
+/// What to do about an error of the operating system, where it is known.
+fn advice(source: &io::Error) -> &'static str {
+    if is_want_of_files(source) {
+        "; close some, or raise the limit (`ulimit -n`), and try again"
+    } else {
+        ""
     }
 }
 
@@ -180,6 +196,23 @@ impl Error {
         Error::InvalidArgument { what: what.into() }
     }
 
+    /// One word for the variant, for logs and metrics: `"disk_full"`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Error::Io { .. } => "io",
+            Error::DiskFull { .. } => "disk_full",
+            Error::Corruption(_) => "corruption",
+            Error::Incompatible { .. } => "incompatible",
+            Error::InvalidArgument { .. } => "invalid_argument",
+            Error::NotADatabase { .. } => "not_a_database",
+            Error::Locked { .. } => "locked",
+            Error::ReadOnly { .. } => "read_only",
+            Error::Stalled { .. } => "stalled",
+            Error::Closed => "closed",
+        }
+    }
+
     /// True when the same call may succeed later without any change: a stall, or a full disk.
     #[must_use]
     pub fn is_transient(&self) -> bool {
@@ -187,9 +220,11 @@ impl Error {
     }
 
     /// True when a sync failed in a way that leaves open what is on the disk. Of a file for which there was no space, it is
-    /// only known that it is not whole; whoever wrote it throws it away.
+    /// only known that it is not whole; whoever wrote it throws it away. A folder that could not even be opened, for want of
+    /// a descriptor, was not synced at all, and can be later.
     pub(crate) fn is_failed_sync(&self) -> bool {
         match self {
+            Error::Io { source, .. } if is_want_of_files(source) => false,
             Error::Io { op, .. } => matches!(*op, "sync" | "sync directory"),
             Error::DiskFull { op, .. } => *op == "sync directory",
             _ => false,

@@ -33,7 +33,7 @@
 //!
 //! # Where to go on
 //!
-//! [`Db`] has the operations and [`Options`] the choices, fifteen of them, each with its default and its reason. [`store`] is
+//! [`Db`] has the operations and [`Options`] the choices, sixteen of them, each with its default and its reason. [`store`] is
 //! the seam for other engines, [`vfs`] that for other files: in memory, with power cuts, or failing by rule, for your
 //! tests as for ours. [`protocol`] and, with the feature, `server` offer a database to the network. [`inspect()`] shows any file as text.
 //!
@@ -50,24 +50,37 @@
 
 mod engine;
 pub mod error;
+mod planted;
 pub mod protocol;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod store;
+mod sync;
 pub mod vfs;
 
 // A database, and how it is opened.
-pub use engine::db::{Db, Snapshot};
+pub use engine::db::{Db, Keyspace, KeyspaceOptions, Snapshot};
 pub use engine::options::{Background, Compression, Durability, Options};
 
 // What goes in, and what comes out.
-pub use engine::batch::WriteBatch;
+pub use engine::batch::{KeyspaceRef, Within, WriteBatch};
 pub use engine::db::{Commit, Range, WriteOptions};
 pub use engine::slice::Slice;
 
 // What it tells about itself.
-pub use engine::db::{LevelStats, RecoveryReport, Stats, VerifyReport};
+pub use engine::check::report::{Finding, Progress, Unread, VerifyReport};
+pub use engine::db::{LevelStats, RecoveryReport, Stats, Trouble, Work};
+pub use engine::repair::keys::{KeyBound, KeyRange};
+pub use engine::repair::report::{Loss, RepairReport, TablesBy};
 pub use error::{Error, Result};
+
+/// Whether bugs can be switched on in this build, to see that the tests find them.
+const PLANTED_BUGS: bool = cfg!(feature = "planted-bugs");
+#[cfg(all(feature = "planted-bugs", not(debug_assertions)))]
+compile_error!("the feature `planted-bugs` is for tests only: leave it out of a release");
+#[cfg(feature = "planted-bugs")]
+#[doc(hidden)]
+pub use planted::NAMES as PLANTED_BUG_NAMES;
 
 /// The fast compression of this build.
 const BUILT_IN_FAST: Compression = if cfg!(feature = "lz4") { Compression::Lz4 } else { Compression::None };
@@ -84,4 +97,44 @@ const BUILT_IN_SMALL: Compression =
 /// [`Error::Io`].
 pub fn inspect(path: impl AsRef<std::path::Path>, out: &mut dyn std::fmt::Write) -> Result<()> {
     engine::inspect::inspect(std::sync::Arc::new(vfs::std::StdVfs), path.as_ref(), out)
+}
+
+/// Reads every byte of the database in the folder `path`, which nobody has open and which need not open, and checks it and
+/// every reference between its files. Nothing is written.
+///
+/// ```
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("data");
+/// siltstone::Db::open(&path)?.put("k", "v")?;
+/// let report = siltstone::verify(&path)?;
+/// assert!(report.is_sound(), "{report}");
+/// # Ok::<(), siltstone::Error>(())
+/// ```
+///
+/// With other files than the operating system's, and for whoever wants to watch: [`Options::verify`].
+///
+/// # Errors
+/// As [`Options::verify`].
+pub fn verify(path: impl AsRef<std::path::Path>) -> Result<VerifyReport> {
+    Options::default().verify(path, &|_| {})
+}
+
+/// Salvages what can be proved sound of the database in the folder `from`, which need not open, into a new database in the
+/// folder `into`. The old one is only read; what was lost is in the report.
+///
+/// ```
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let (old, new) = (folder.path().join("old"), folder.path().join("new"));
+/// siltstone::Db::open(&old)?.put("k", "v")?;
+/// std::fs::remove_file(old.join("CURRENT")).unwrap();
+/// let report = siltstone::repair(&old, &new)?;
+/// assert!(report.lost.is_empty(), "{report}");
+/// assert_eq!(siltstone::Db::open(&new)?.get("k")?.unwrap(), b"v");
+/// # Ok::<(), siltstone::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`Options::repair`].
+pub fn repair(from: impl AsRef<std::path::Path>, into: impl AsRef<std::path::Path>) -> Result<RepairReport> {
+    Options::default().repair(from, into, &|_| {})
 }

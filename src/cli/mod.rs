@@ -1,6 +1,6 @@
 //! The command line: one file per subcommand, and what they share.
 //!
-//! Shared: [`text`] (keys as they are typed and printed), [`record`] (a line of a file and the entry it stands for),
+//! Shared: [`descriptors`] (how many clients there is room for), [`text`] (keys as they are typed and printed), [`record`] (a line of a file and the entry it stands for),
 //! [`input`] (files of such lines), [`output`] (entries as lines), [`open`] (the database), [`progress`] and [`report`]
 //! (what is told on stderr).
 //!
@@ -9,6 +9,7 @@
 //! (L3) A command that only reads never creates a database.
 //! (L4) A reader of our output that goes away, such as `head`, is no failure.
 
+mod descriptors;
 mod input;
 mod open;
 mod output;
@@ -24,6 +25,7 @@ mod get;
 mod inspect;
 mod load;
 mod put;
+mod repair;
 mod scan;
 mod serve;
 mod stats;
@@ -69,6 +71,7 @@ enum Command {
     Dump(dump::Dump),
     Stats(stats::Stats),
     Verify(verify::Verify),
+    Repair(repair::Repair),
     Compact(compact::Compact),
     Inspect(inspect::Inspect),
 }
@@ -85,6 +88,7 @@ impl Command {
             Command::Dump(command) => command.run(data_dir),
             Command::Stats(command) => command.run(data_dir),
             Command::Verify(command) => command.run(data_dir),
+            Command::Repair(command) => command.run(data_dir),
             Command::Compact(command) => command.run(data_dir),
             Command::Inspect(command) => command.run(data_dir),
         }

@@ -3,7 +3,7 @@
 use anyhow::{Context, bail};
 use clap::Args;
 use siltstone::{Db, Options};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where the database is.
 #[derive(Debug, Args)]
@@ -15,18 +15,25 @@ pub struct DataDir {
 
 impl DataDir {
     /// The folder.
-    pub fn path(&self) -> &std::path::Path {
+    pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The folder, or another one if given, which must be there.
+    pub fn existing<'a>(&'a self, other: Option<&'a Path>) -> anyhow::Result<&'a Path> {
+        let path = other.unwrap_or(&self.path);
+        if !path.is_dir() {
+            bail!(
+                "there is no database in {}: give its folder with --data-dir, or make one with `siltstone put`, `load` or `serve`",
+                path.display()
+            );
+        }
+        Ok(path)
     }
 
     /// Does `work` with the database that is there (L3), and closes it.
     pub fn with(&self, work: impl FnOnce(&Db) -> anyhow::Result<()>) -> anyhow::Result<()> {
-        if !self.path.is_dir() {
-            bail!(
-                "there is no database in {}: give its folder with --data-dir, or make one with `siltstone put`, `load` or `serve`",
-                self.path.display()
-            );
-        }
+        self.existing(None)?;
         self.with_options(Options::default().create_if_missing(false), work)
     }
 

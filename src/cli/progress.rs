@@ -20,6 +20,27 @@ impl Progress {
         )
     }
 
+    /// For work that tells itself how far it has come.
+    pub fn of_work() -> Progress {
+        Progress::new(
+            ProgressBar::new(0),
+            "{bar:30} {percent:>3} %  {bytes} of {total_bytes}  {msg}, {eta} left",
+        )
+    }
+
+    /// Shows how far it has come.
+    pub fn show(&self, now: &siltstone::Progress<'_>) {
+        self.bar.set_length(now.total);
+        self.bar.set_position(now.done);
+        let name = now.file.file_name().unwrap_or_default();
+        self.bar.set_message(name.to_string_lossy().into_owned());
+    }
+
+    /// Takes the bar away.
+    pub fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+
     /// For work of unknown size.
     pub fn endless() -> Progress {
         Progress::new(ProgressBar::new_spinner(), "{spinner} {msg}")

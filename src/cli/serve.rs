@@ -1,5 +1,6 @@
 //! `serve`: the database on the network.
 
+use super::descriptors;
 use super::open::DataDir;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
@@ -36,6 +37,10 @@ enum Level {
     Os,
 }
 
+/// What takes long shares the processors among so many threads: enough that short things among it do not wait for the long
+/// ones, and few enough that those who never block get their turn.
+const BLOCKING_THREADS: usize = 64;
+
 const HELP: &str = r#"The protocol is one JSON object a line, each answered by one line:
   {"command":"put","key":"hello","value":"world"}
   {"command":"read","key":"hello"}
@@ -53,10 +58,11 @@ Examples:
 impl Serve {
     /// Runs the command.
     pub fn run(&self, data_dir: &DataDir) -> anyhow::Result<()> {
+        let config = self.config()?;
         let options = Options::default().durability(self.durability());
         data_dir.with_options(options, |db| {
-            let runtime = tokio::runtime::Runtime::new().context("could not start the server's threads")?;
-            runtime.block_on(self.serve(db))
+            let runtime = runtime().context("could not start the server's threads")?;
+            runtime.block_on(self.serve(db, config))
         })
     }
 
@@ -68,15 +74,33 @@ impl Serve {
         }
     }
 
-    async fn serve(&self, db: &Db) -> anyhow::Result<()> {
+    fn config(&self) -> anyhow::Result<Config> {
         let mut config = Config::default();
         config.allow_remote = self.allow_remote;
+        let wanted = config.max_connections;
+        config.max_connections = descriptors::room_for(wanted)?;
+        if config.max_connections < wanted {
+            tracing::warn!(
+                "the system's limit on open files leaves room for {} clients at a time: raise it (`ulimit -n`) for {wanted}",
+                config.max_connections
+            );
+        }
+        Ok(config)
+    }
+
+    async fn serve(&self, db: &Db, config: Config) -> anyhow::Result<()> {
         let stop = stop_signal()?;
         let server = Server::bind(&self.listen, Arc::new(LsmEngine::new(db.clone())), config).await?;
         greet(server.local_addr())?;
         server.run(stop).await;
         Ok(())
     }
+}
+
+/// Threads that never block, as many as there are processors, and up to [`BLOCKING_THREADS`] that may.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.enable_all().thread_name("siltstone-serve").max_blocking_threads(BLOCKING_THREADS).build()
 }
 
 /// Says where the server listens, and gives a line to try it with that needs nothing but bash.

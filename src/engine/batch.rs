@@ -6,14 +6,19 @@
 //! batch = entry*                     (how many there are stands in the record's header)
 //! entry = kind            1 byte     `key::Kind`
 //!         key             varint length, engine key
-//!         value           varint length, bytes; absent for Delete
+//!         value           varint length, bytes; absent for Delete; that of PutExpiring begins with its expiry
 //! ```
+//!
+//! While a batch is filled, an expiry may stand in it as a time to live; [`WriteBatch::payload`] makes a point in time of it
+//! when the batch is written.
 //!
 //! (B1) Entries take consecutive sequence numbers in the order they were added; of two for one key the later wins.
 
-use super::coding::{Reader, put_bytes, varint_len};
-use super::key::{KeyspaceId, Kind, MAX_KEY_LEN, MAX_VALUE_LEN};
+use super::coding::{Reader, varint_len};
+use super::key::{EXPIRY_LEN, KeyspaceId, Kind, MAX_KEY_LEN, MAX_VALUE_LEN, expiry};
 use crate::{Error, Result};
+use std::borrow::Cow;
+use std::time::{Duration, SystemTime};
 
 /// The most bytes a batch may have: 2 GiB less room for a header.
 pub const MAX_BATCH_BYTES: usize = (2 << 30) - (64 << 10);
@@ -36,6 +41,55 @@ pub struct WriteBatch {
     count: u32,
     /// The first thing that is over a limit.
     over: Option<String>,
+    /// The keyspaces it names, but for the one without a name.
+    keyspaces: Vec<KeyspaceRef>,
+    /// Where in its bytes there is a time to live in place of an expiry.
+    relative: Vec<usize>,
+    /// Some of it expires.
+    expires: bool,
+}
+
+/// Names a keyspace in a batch: what [`WriteBatch::within`] takes, made from a `&Keyspace`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyspaceRef {
+    pub(crate) database: u64,
+    pub(crate) id: KeyspaceId,
+    /// What its values live for unless told otherwise.
+    pub(crate) ttl: Option<Duration>,
+}
+
+impl KeyspaceRef {
+    /// The keyspace without a name, of any database.
+    const ROOT: KeyspaceRef = KeyspaceRef { database: 0, id: KeyspaceId::DEFAULT, ttl: None };
+}
+
+/// The writes of a batch to one keyspace: see [`WriteBatch::within`].
+#[derive(Debug)]
+pub struct Within<'a> {
+    batch: &'a mut WriteBatch,
+    keyspace: KeyspaceRef,
+}
+
+impl Within<'_> {
+    /// Sets `key` to `value`; it expires as the keyspace has it.
+    pub fn put(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
+        self.batch.add_put(self.keyspace.id, key.as_ref(), value.as_ref(), self.keyspace.ttl);
+    }
+
+    /// Sets `key` to `value` until `ttl` has passed since the batch was written.
+    pub fn put_with_ttl(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>, ttl: Duration) {
+        self.batch.add_put(self.keyspace.id, key.as_ref(), value.as_ref(), Some(ttl));
+    }
+
+    /// Sets `key` to `value` until `expiry`.
+    pub fn put_until(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>, expiry: SystemTime) {
+        self.batch.add_expiring(self.keyspace.id, key.as_ref(), value.as_ref(), unix_ms(expiry));
+    }
+
+    /// Removes `key`; no error when it is not there.
+    pub fn delete(&mut self, key: impl AsRef<[u8]>) {
+        self.batch.add(self.keyspace.id, Kind::Delete, key.as_ref(), &[]);
+    }
 }
 
 impl WriteBatch {
@@ -50,9 +104,40 @@ impl WriteBatch {
         self.add(KeyspaceId::DEFAULT, Kind::Put, key.as_ref(), value.as_ref());
     }
 
+    /// Sets `key` to `value` until `ttl` has passed since the batch was written.
+    pub fn put_with_ttl(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>, ttl: Duration) {
+        self.within(KeyspaceRef::ROOT).put_with_ttl(key, value, ttl);
+    }
+
+    /// Sets `key` to `value` until `expiry`.
+    pub fn put_until(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>, expiry: SystemTime) {
+        self.within(KeyspaceRef::ROOT).put_until(key, value, expiry);
+    }
+
     /// Removes `key`; no error when it is not there.
     pub fn delete(&mut self, key: impl AsRef<[u8]>) {
         self.add(KeyspaceId::DEFAULT, Kind::Delete, key.as_ref(), &[]);
+    }
+
+    /// The same batch, for writes to a keyspace with a name.
+    ///
+    /// ```
+    /// # use siltstone::{Db, WriteBatch};
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let db = Db::open(folder.path().join("db"))?;
+    /// let (users, mails) = (db.keyspace("users")?, db.keyspace("mails")?);
+    /// let mut batch = WriteBatch::new();
+    /// batch.within(&users).put("7", "Ada");
+    /// batch.within(&mails).put("ada@example.org", "7");
+    /// db.write(batch)?;
+    /// # Ok::<(), siltstone::Error>(())
+    /// ```
+    pub fn within(&mut self, keyspace: impl Into<KeyspaceRef>) -> Within<'_> {
+        let keyspace = keyspace.into();
+        if keyspace.id != KeyspaceId::DEFAULT && !self.keyspaces.contains(&keyspace) {
+            self.keyspaces.push(keyspace);
+        }
+        Within { batch: self, keyspace }
     }
 
     /// How many writes it holds.
@@ -78,6 +163,14 @@ impl WriteBatch {
         self.bytes.clear();
         self.count = 0;
         self.over = None;
+        self.keyspaces.clear();
+        self.relative.clear();
+        self.expires = false;
+    }
+
+    /// The keyspaces it names, but for the one without a name.
+    pub(crate) fn keyspaces(&self) -> &[KeyspaceRef] {
+        &self.keyspaces
     }
 
     /// The writes in the order they were added: user keys without their keyspace, and no value for a delete.
@@ -88,19 +181,49 @@ impl WriteBatch {
         entries(&self.bytes).filter_map(|entry| {
             let entry = entry.ok()?;
             let (_, user_key) = KeyspaceId::split(entry.key)?;
-            Some((user_key, (entry.kind != Kind::Delete).then_some(entry.value)))
+            let skip = if entry.kind == Kind::PutExpiring { EXPIRY_LEN } else { 0 };
+            Some((user_key, (entry.kind != Kind::Delete).then(|| entry.value.get(skip..)).flatten()))
         })
     }
 
-    /// Whether all keys and values, and the batch as a whole, keep to the limits.
+    /// Whether an engine behind [`StorageEngine`](crate::store::StorageEngine) can take it: all keys and values, and the batch as
+    /// a whole, keep to the limits, and it needs neither keyspaces nor expiry, which only a [`Db`](crate::Db) has.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] with the length and the limit.
     pub fn check(&self) -> Result<()> {
-        self.payload().map(drop)
+        if !self.keyspaces.is_empty() {
+            return Err(Error::invalid("the batch names a keyspace, and this engine has none"));
+        }
+        if self.expires {
+            return Err(Error::invalid("something of the batch expires, and this engine has no expiry"));
+        }
+        self.within_limits()
+    }
+
+    /// Adds a put that expires after `ttl`, if there is one.
+    pub(crate) fn add_put(&mut self, keyspace: KeyspaceId, key: &[u8], value: &[u8], ttl: Option<Duration>) {
+        let Some(ttl) = ttl else { return self.add(keyspace, Kind::Put, key, value) };
+        let ttl = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
+        if self.add_expiring(keyspace, key, value, ttl) {
+            self.relative.push(self.bytes.len() - value.len() - EXPIRY_LEN);
+        }
+    }
+
+    /// Adds a put whose expiry field holds `time`; false when something was over a limit.
+    fn add_expiring(&mut self, keyspace: KeyspaceId, key: &[u8], value: &[u8], time: u64) -> bool {
+        self.add_parts(keyspace, Kind::PutExpiring, key, [&time.to_le_bytes(), value]);
+        self.expires = true;
+        self.over.is_none()
     }
 
     pub(crate) fn add(&mut self, keyspace: KeyspaceId, kind: Kind, key: &[u8], value: &[u8]) {
+        self.add_parts(keyspace, kind, key, [&[], value]);
+    }
+
+    /// Adds an entry whose value is the two parts behind one another.
+    #[inline]
+    fn add_parts(&mut self, keyspace: KeyspaceId, kind: Kind, key: &[u8], [before, value]: [&[u8]; 2]) {
         if self.over.is_some() {
             return;
         }
@@ -109,24 +232,52 @@ impl WriteBatch {
             return;
         }
         let key_len = keyspace.prefix_len() + key.len();
-        self.bytes.reserve(1 + varint_len(key_len as u64) + key_len + 5 + value.len());
+        let value_len = before.len() + value.len();
+        self.bytes.reserve(1 + varint_len(key_len as u64) + key_len + 5 + value_len);
         self.bytes.push(kind as u8);
         super::coding::put_varint(&mut self.bytes, key_len as u64);
         keyspace.put_prefix(&mut self.bytes);
         self.bytes.extend_from_slice(key);
         if kind != Kind::Delete {
-            put_bytes(&mut self.bytes, value);
+            super::coding::put_varint(&mut self.bytes, value_len as u64);
+            self.bytes.extend_from_slice(before);
+            self.bytes.extend_from_slice(value);
         }
         self.count += 1;
     }
 
-    /// The payload of its log record, if it keeps to the limits.
-    pub(crate) fn payload(&self) -> Result<&[u8]> {
+    /// Whether something of it expires.
+    pub(crate) fn expires(&self) -> bool {
+        self.expires
+    }
+
+    /// The payload of its log record, if it keeps to the limits; `now`, in milliseconds since 1970, is when times to live
+    /// begin, and is only asked for if there are any.
+    pub(crate) fn payload(&self, now: impl FnOnce() -> u64) -> Result<Cow<'_, [u8]>> {
+        self.within_limits()?;
+        if self.relative.is_empty() {
+            return Ok(Cow::Borrowed(&self.bytes));
+        }
+        let (mut bytes, now) = (self.bytes.clone(), now());
+        for at in &self.relative {
+            if let Some(field) = bytes.get_mut(*at..).and_then(|rest| rest.first_chunk_mut::<EXPIRY_LEN>()) {
+                *field = now.saturating_add(u64::from_le_bytes(*field)).to_le_bytes();
+            }
+        }
+        Ok(Cow::Owned(bytes))
+    }
+
+    fn within_limits(&self) -> Result<()> {
         match &self.over {
             Some(over) => Err(Error::invalid(over.clone())),
-            None => Ok(&self.bytes),
+            None => Ok(()),
         }
     }
+}
+
+fn unix_ms(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn check_limits(key: &[u8], value: &[u8], batch: usize) -> Result<(), String> {
@@ -181,6 +332,9 @@ fn read_entry<'a>(r: &mut Reader<'a>) -> Result<Entry<'a>, String> {
         return Err(format!("the key has {} bytes, at most {MAX_KEY_LEN} expected", user_key.len()));
     }
     let value = if kind == Kind::Delete { &[] } else { r.bytes().ok_or("the value is cut off")? };
+    if kind == Kind::PutExpiring && expiry(value).is_none() {
+        return Err(format!("an expiring value of {} bytes has no expiry", value.len()));
+    }
     Ok(Entry { kind, key, value })
 }
 
@@ -193,10 +347,36 @@ mod tests {
         let mut batch = WriteBatch::new();
         batch.put("k", "vv");
         batch.delete("d");
-        assert_eq!(batch.payload().unwrap(), b"\x01\x02\0k\x02vv\x00\x02\0d");
-        let read: Vec<_> = entries(batch.payload().unwrap()).map(Result::unwrap).collect();
+        assert_eq!(*batch.payload(|| 0).unwrap(), *b"\x01\x02\0k\x02vv\x00\x02\0d");
+        let payload = batch.payload(|| 0).unwrap();
+        let read: Vec<_> = entries(&payload).map(Result::unwrap).collect();
         assert_eq!(read[0], Entry { kind: Kind::Put, key: b"\0k", value: b"vv" });
         assert_eq!(read[1], Entry { kind: Kind::Delete, key: b"\0d", value: b"" });
+    }
+
+    #[test]
+    fn times_to_live_begin_when_the_batch_is_written() {
+        let mut batch = WriteBatch::new();
+        batch.put_with_ttl("k", "vv", Duration::from_millis(0x10));
+        batch.put("j", "");
+        batch.put_until("m", "w", SystemTime::UNIX_EPOCH + Duration::from_millis(0x20));
+        batch.put_with_ttl("n", "", Duration::MAX);
+        for now in [0, 0x300] {
+            let low = [0x10, (now >> 8) as u8];
+            let expected = [
+                &b"\x05\x02\0k\x0a"[..],
+                &low,
+                b"\0\0\0\0\0\0vv\x01\x02\0j\x00",
+                b"\x05\x02\0m\x09\x20\0\0\0\0\0\0\0w\x05\x02\0n\x08",
+                &[0xff; 8],
+            ];
+            assert_eq!(*batch.payload(|| now).unwrap(), expected.concat());
+        }
+        let read: Vec<_> = batch.iter().collect();
+        assert_eq!(read[0], (&b"k"[..], Some(&b"vv"[..])));
+        assert!(batch.check().is_err(), "an engine without expiry must not take it");
+        let cut = b"\x05\x02\0k\x07\0\0\0\0\0\0\0";
+        assert!(entries(cut).next().unwrap().unwrap_err().1.contains("no expiry"));
     }
 
     #[test]
@@ -214,10 +394,10 @@ mod tests {
         let mut batch = WriteBatch::new();
         batch.put(vec![0; MAX_KEY_LEN + 1], "");
         batch.put("fine", "but too late");
-        assert!(batch.payload().unwrap_err().to_string().contains("65536"));
+        assert!(batch.payload(|| 0).unwrap_err().to_string().contains("65536"));
         batch.clear();
         batch.put(vec![0; MAX_KEY_LEN], "");
-        assert!(batch.payload().is_ok());
+        assert!(batch.payload(|| 0).is_ok());
     }
 
     #[test]
@@ -233,7 +413,7 @@ mod tests {
         let mut batch = WriteBatch::new();
         batch.put("key", "value");
         batch.delete("other");
-        let bytes = batch.payload().unwrap();
+        let bytes = batch.payload(|| 0).unwrap();
         for cut in 0..bytes.len() {
             let read: Vec<_> = entries(&bytes[..cut]).collect();
             assert!(read.iter().any(Result::is_err) || read.len() < 2, "cut at {cut}");

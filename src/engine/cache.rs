@@ -20,10 +20,11 @@
 //! Rejected: a hash table of blocks with sharded locks (hashing and a lock at every hit), and counting
 //! hits, which would be one shared counter written by every reader.
 
+use crate::planted::{Bug, planted};
+use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use crate::sync::{Mutex, MutexGuard};
 use arc_swap::{ArcSwapOption, Guard};
-use parking_lot::{Mutex, MutexGuard};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 
 /// How much of the budget a value takes. Must not change while the value is in the cache.
@@ -176,6 +177,7 @@ impl<T> Slots<T> {
     #[inline]
     #[must_use]
     pub fn get(&self, ordinal: usize) -> Hit<T> {
+        let ordinal = if planted(Bug::ShareCacheSlot) { ordinal & !1 } else { ordinal };
         let Some(slot) = self.table.slots.get(ordinal) else { return Guard::from_inner(None) };
         let hit = slot.value.load();
         // Written only when it changes: a bit that all readers set would travel between their cores.
@@ -195,6 +197,7 @@ impl<T> Slots<T> {
 impl<T: Weigh> Slots<T> {
     /// Puts a value in, if it can ever fit. When another thread was faster, its value stays.
     pub fn insert(&self, ordinal: usize, value: &Arc<T>) {
+        let ordinal = if planted(Bug::ShareCacheSlot) { ordinal & !1 } else { ordinal };
         let weight = value.weight();
         let Some(slot) = self.table.slots.get(ordinal) else { return };
         if weight > self.cache.budget || self.cache.budget == 0 {
@@ -222,6 +225,9 @@ impl<T> Drop for Slots<T> {
         self.cache.retire(&self.table);
     }
 }
+
+#[cfg(all(test, any(shuttle, loom)))]
+mod models;
 
 #[cfg(test)]
 mod tests {

@@ -46,6 +46,16 @@ impl Place {
     /// The checksum of `parts`, one after the other, at `offset` of this file.
     #[must_use]
     pub fn crc(&self, offset: u64, parts: &[&[u8]]) -> u32 {
+        let mut hasher = self.hasher(offset);
+        for part in parts {
+            hasher.update(part);
+        }
+        hasher.finalize()
+    }
+
+    /// The checksum of what is yet to come at `offset` of this file.
+    #[must_use]
+    pub fn hasher(&self, offset: u64) -> crc32fast::Hasher {
         let mut seed = [0u8; 25];
         let (database, rest) = seed.split_at_mut(8);
         let (number, rest) = rest.split_at_mut(8);
@@ -56,10 +66,7 @@ impl Place {
         kind.copy_from_slice(&[self.kind as u8]);
         let mut hasher = crc32fast::Hasher::new();
         hasher.update(&seed);
-        for part in parts {
-            hasher.update(part);
-        }
-        hasher.finalize()
+        hasher
     }
 }
 

@@ -112,6 +112,11 @@ impl<'a> Reader<'a> {
         None
     }
 
+    /// A varint that must not exceed `most`.
+    pub fn varint_up_to(&mut self, most: u64) -> Option<u64> {
+        self.varint().filter(|value| *value <= most)
+    }
+
     /// A varint that is used as a length: it must not exceed what is left.
     pub fn length(&mut self) -> Option<usize> {
         let n = usize::try_from(self.varint()?).ok()?;

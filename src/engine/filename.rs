@@ -15,6 +15,9 @@
 
 use std::fmt;
 
+/// The highest number a file can have. Nobody counts that far; but names and files come from outside, and one more must fit.
+pub const MAX_NUMBER: u64 = 1 << 62;
+
 /// A file of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FileName {
@@ -59,7 +62,7 @@ impl FileName {
             _ => {}
         }
         let (digits, ending) = name.split_once('.')?;
-        let number: u64 = digits.parse().ok()?;
+        let number = digits.parse().ok().filter(|number| *number <= MAX_NUMBER)?;
         let parsed = match ending {
             "manifest" => FileName::Manifest(number),
             "log" => FileName::Log(number),
@@ -87,5 +90,8 @@ mod tests {
         {
             assert_eq!(FileName::parse(stranger), None, "{stranger}");
         }
+        // The next number would not fit.
+        assert_eq!(FileName::parse(&Table(u64::MAX).to_string()), None);
+        assert_eq!(FileName::parse(&Table(MAX_NUMBER).to_string()), Some(Table(MAX_NUMBER)));
     }
 }

@@ -4,9 +4,9 @@
 
 use crate::engine::cache::Cache;
 use crate::engine::header::{self, FileKind, HEADER_LEN};
-use crate::engine::manifest::describe;
+use crate::engine::manifest::describe::{describe_current, describe_manifest};
 use crate::engine::sstable::{Detail, Table};
-use crate::engine::wal::reader;
+use crate::engine::wal::describe::describe;
 use crate::vfs::{Dir, Mode, Vfs};
 use crate::{Error, Result};
 use std::fmt::Write;
@@ -34,13 +34,11 @@ pub fn inspect(vfs: Arc<dyn Vfs>, path: &Path, out: &mut dyn Write) -> Result<()
     let printed =
         |result: std::fmt::Result| result.map_err(|e| Error::io("print", path, std::io::Error::other(e)));
     match place.kind {
-        FileKind::Log => printed(reader::describe(path, file.map()?.bytes(), out)?),
+        FileKind::Log => printed(describe(path, file.map()?.bytes(), out)?),
         FileKind::Manifest => {
-            printed(out.write_str(&describe::describe_manifest(path, &file.read_all(MAX_MANIFEST)?)?))
+            printed(out.write_str(&describe_manifest(path, &file.read_all(MAX_MANIFEST)?)?))
         }
-        FileKind::Current => {
-            printed(out.write_str(&describe::describe_current(path, &file.read_all(MAX_MANIFEST)?)?))
-        }
+        FileKind::Current => printed(out.write_str(&describe_current(path, &file.read_all(MAX_MANIFEST)?)?)),
         FileKind::Table => {
             let table = Table::open(&file, place, file.len()?, &Cache::new(0))?;
             table.describe(Detail::Entries, out)

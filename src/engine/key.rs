@@ -30,7 +30,8 @@ pub enum Kind {
     Indirect = 3,
     /// All keys from this one up to the value, exclusive, are gone. Reserved.
     DeleteRange = 4,
-    /// As `Put`, but the value begins with its expiry: milliseconds since 1970, 8 bytes. Reserved.
+    /// As `Put`, but the value begins with its expiry, [`EXPIRY_LEN`] bytes: milliseconds since 1970. From then on it is as if
+    /// the key had been deleted.
     PutExpiring = 5,
 }
 
@@ -52,8 +53,17 @@ impl Kind {
     /// True when this build can answer reads that meet the kind.
     #[must_use]
     pub fn is_supported(self) -> bool {
-        matches!(self, Kind::Delete | Kind::Put)
+        matches!(self, Kind::Delete | Kind::Put | Kind::PutExpiring)
     }
+}
+
+/// How many bytes of a value its expiry takes.
+pub const EXPIRY_LEN: usize = 8;
+
+/// The expiry that the value of a `PutExpiring` begins with, in milliseconds since 1970; `None` when it is too short.
+#[must_use]
+pub fn expiry(value: &[u8]) -> Option<u64> {
+    value.first_chunk::<EXPIRY_LEN>().map(|bytes| u64::from_le_bytes(*bytes))
 }
 
 /// A sequence number in the upper 56 bits and a kind in the lower 8, compared as a number.
@@ -125,7 +135,8 @@ impl KeyspaceId {
         }
     }
 
-    /// The keyspace and the user key of an engine key; `None` when it has no whole prefix.
+    /// The keyspace and the user key of an engine key; `None` when it has no whole prefix, or one that is longer than it
+    /// need be: each keyspace has one prefix only, or its keys would not lie together (K2).
     #[must_use]
     pub fn split(engine_key: &[u8]) -> Option<(KeyspaceId, &[u8])> {
         let first = *engine_key.first()?;
@@ -134,7 +145,8 @@ impl KeyspaceId {
             2 => (u32::from(u16::from_be_bytes(*engine_key.first_chunk()?) & 0x3fff), 2),
             _ => (u32::from_be_bytes(*engine_key.first_chunk()?) & 0x3fff_ffff, 4),
         };
-        Some((KeyspaceId(id), engine_key.get(len..)?))
+        let id = KeyspaceId(id);
+        (id.prefix_len() == len).then_some((id, engine_key.get(len..)?))
     }
 }
 
@@ -183,6 +195,17 @@ mod tests {
             assert_eq!(KeyspaceId::split(&key), Some((id, &b"user"[..])));
             assert!(last < key);
             last = key;
+        }
+    }
+
+    /// Found by fuzzing: such a key counted as one of keyspace 0, and lay outside its range.
+    #[test]
+    fn a_prefix_that_is_longer_than_it_need_be_is_none() {
+        for key in [&b"\x80\0k"[..], b"\x80\x7fk", b"\xc0\0\0\0k", b"\xc0\0\x3f\xffk"] {
+            assert_eq!(KeyspaceId::split(key), None, "{key:02x?}");
+        }
+        for cut in [&b""[..], b"\x80", b"\xc0\0\x40"] {
+            assert_eq!(KeyspaceId::split(cut), None, "{cut:02x?}");
         }
     }
 

@@ -22,9 +22,11 @@ pub mod memtable;
 pub mod sstable;
 pub mod wal;
 
+pub mod check;
 pub mod read;
 
 pub mod compaction;
 
 pub mod db;
 pub mod inspect;
+pub mod repair;

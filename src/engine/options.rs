@@ -63,6 +63,7 @@ pub struct Options {
     pub(crate) table_bytes: u64,
     pub(crate) level_ratio: u32,
     pub(crate) stall_deadline: Duration,
+    pub(crate) expiry_lag: Duration,
     pub(crate) create_if_missing: bool,
     pub(crate) background: Background,
     pub(crate) vfs: Arc<dyn Vfs>,
@@ -83,6 +84,7 @@ impl Default for Options {
             table_bytes: 64 << 20,
             level_ratio: 10,
             stall_deadline: Duration::from_secs(30),
+            expiry_lag: Duration::from_secs(3600),
             create_if_missing: true,
             background: Background::Threads,
             vfs: Arc::new(crate::vfs::std::StdVfs),
@@ -184,6 +186,15 @@ impl Options {
         self
     }
 
+    /// How long expired data may stay on disk before it is cleared away, without anybody reading it. A table is rewritten for
+    /// this at most once in such a time, so less of it means more writing. Tables in which everything has expired go at once.
+    /// At least a second. Default: an hour.
+    #[must_use]
+    pub fn expiry_lag(mut self, lag: Duration) -> Options {
+        self.expiry_lag = lag;
+        self
+    }
+
     /// Whether a database is created where there is none. Default: yes.
     #[must_use]
     pub fn create_if_missing(mut self, create: bool) -> Options {
@@ -237,6 +248,9 @@ impl Options {
         }
         if !(2..=1000).contains(&self.level_ratio) {
             return refuse("level_ratio must be between 2 and 1000");
+        }
+        if self.expiry_lag < Duration::from_secs(1) {
+            return refuse("expiry_lag must be at least a second");
         }
         Ok(())
     }

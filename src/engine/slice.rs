@@ -62,6 +62,9 @@ impl Slice {
     /// The slice without its first `n` bytes (all of them, when it is shorter).
     #[must_use]
     pub(crate) fn skip(self, n: usize) -> Slice {
+        if n == 0 {
+            return self;
+        }
         match self.0 {
             Repr::Inline { .. } | Repr::Own(_) => Slice::copy_of(self.get(n..).unwrap_or_default()),
             Repr::Shared { owner, start, len } => {

@@ -30,7 +30,8 @@ mod tests;
 mod text;
 
 pub use refusal::Refusal;
-pub use reply::encode;
+pub use reply::{encode, most_bytes};
+pub use request::MAX_PAIRS;
 pub use text::MAX_DEPTH;
 
 use super::Request;
@@ -110,6 +111,19 @@ impl Decoder {
                 Err(refusal) => Decoded::Refused { refusal, consumed },
             };
         }
+    }
+
+    /// How long the next line of `input` is, without its end, if it is whole and not too long. `input` is as for
+    /// [`Decoder::decode`], which then need not search for the end again.
+    pub fn line_len(&mut self, input: &[u8]) -> Option<usize> {
+        let len = self.line(input).ok()??.len();
+        self.searched = len;
+        Some(len)
+    }
+
+    /// Forgets the line that [`Decoder::line_len`] found: the caller is done with it, its end included.
+    pub fn skip_line(&mut self) {
+        self.searched = 0;
     }
 
     /// The first line of `input`, if it is whole.

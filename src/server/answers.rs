@@ -4,10 +4,13 @@
 //! first. The commits are awaited from the last to the first: when the last is durable so are all before it
 //! (store S2), so a pipeline of any length waits for one sync and is woken once.
 
-use super::failure::describe;
+use super::budget::{Budget, Share};
+use super::failure::{busy, describe};
+use crate::planted::{Bug, planted};
 use crate::protocol::Reply;
-use crate::protocol::json_lines::{self, Refusal};
+use crate::protocol::json_lines::Refusal;
 use crate::store::Commit;
+use std::sync::Arc;
 
 /// After so many answers, or so many bytes of them, a pass ends, is sent, and the next begins: so that a long pipeline
 /// neither gathers without bound nor keeps others waiting.
@@ -26,19 +29,35 @@ pub(super) enum Answer {
 }
 
 /// The answers of one pass.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Answers {
     list: Vec<Answer>,
     bytes: usize,
+    held: Share,
 }
 
 impl Answers {
-    /// Adds the answer to the next line.
-    pub(super) fn push(&mut self, answer: Answer) {
+    /// None yet.
+    pub(super) fn new(budget: &Arc<Budget>) -> Answers {
+        Answers { list: Vec::new(), bytes: 0, held: budget.share() }
+    }
+
+    /// Adds the answer to the next line; one for which there is no memory becomes the reply that says so.
+    pub(super) fn push(&mut self, mut answer: Answer) {
         if let Answer::Reply(reply) = &answer {
-            self.bytes = self.bytes.saturating_add(reply.weight());
+            let bytes = self.bytes.saturating_add(reply.weight());
+            if self.held.hold(bytes) {
+                self.bytes = bytes;
+            } else {
+                answer = Answer::Reply(busy());
+            }
         }
         self.list.push(answer);
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
     }
 
     /// True when the pass should end.
@@ -55,7 +74,8 @@ impl Answers {
     pub(super) async fn settle(&mut self) {
         for answer in self.list.iter_mut().rev() {
             if let Answer::Commit(commit) = answer {
-                let reply = match commit.await {
+                let done = if planted(Bug::AnswerBeforeDurable) { Ok(()) } else { commit.await };
+                let reply = match done {
                     Ok(()) => Reply::Done,
                     Err(error) => Reply::Failed(describe(&error)),
                 };
@@ -64,18 +84,16 @@ impl Answers {
         }
     }
 
-    /// Appends all lines and forgets them. To be called when settled.
-    pub(super) fn encode(&mut self, out: &mut Vec<u8>) {
+    /// The answers, in order. To be called when settled, and followed by [`Answers::sent`].
+    pub(super) fn take(&mut self) -> Vec<Answer> {
+        std::mem::take(&mut self.list)
+    }
+
+    /// Gives back the memory of answers that were sent, and the vector they were in.
+    pub(super) fn sent(&mut self, mut list: Vec<Answer>) {
+        list.clear();
+        self.list = list;
         self.bytes = 0;
-        for answer in self.list.drain(..) {
-            match answer {
-                Answer::Reply(reply) => json_lines::encode(&reply, out),
-                Answer::Refusal(refusal) => refusal.encode(out),
-                Answer::Commit(_) => {
-                    debug_assert!(false, "a write is answered after its commit");
-                    json_lines::encode(&Reply::Failed("the write was not waited for".into()), out);
-                }
-            }
-        }
+        self.held.release();
     }
 }

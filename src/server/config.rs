@@ -16,6 +16,10 @@ pub struct Config {
     /// answered with an error that says to ask for less. 64 MiB. On the wire a reply is up to six times that, when
     /// every character must be escaped.
     pub max_range_bytes: usize,
+    /// The most memory that all connections together may take for requests and replies, beyond some 256 KiB for each of
+    /// them: what has arrived of a long line, what carrying it out takes, and replies until they are read. A request for
+    /// which nothing is left is answered with an error that says so. 512 MiB, which a line of 64 MiB may need.
+    pub max_buffered_bytes: usize,
     /// How long a new client may take to complete its first request. 60 seconds.
     pub handshake_timeout: Duration,
     /// How long a client may take from one request to the next, or to read its replies. What it sends without
@@ -34,6 +38,7 @@ impl Default for Config {
             max_connections: 1024,
             max_line_bytes: 64 << 20,
             max_range_bytes: 64 << 20,
+            max_buffered_bytes: 512 << 20,
             handshake_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(600),
             drain_timeout: Duration::from_secs(10),

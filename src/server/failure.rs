@@ -2,10 +2,20 @@
 //!
 //! An [`Error`] names files, which are the operator's business. A client gets the fact without them, and the log gets all.
 
+use super::muffle::Muffle;
 use crate::Error;
+use crate::protocol::Reply;
 use std::borrow::Cow;
 
-/// The error in words that name no file; logged in full, unless it is the client's own.
+/// A database that is damaged or full fails every request.
+static FAILED: Muffle = Muffle::new();
+
+/// The reply when there is no memory for a request, or for the reply to it.
+pub(super) fn busy() -> Reply {
+    Reply::Failed("the server is busy with other large requests: try again later, or ask for less".into())
+}
+
+/// The error in words that name no file; logged in full now and then, unless it is the client's own.
 pub(super) fn describe(error: &Error) -> Cow<'static, str> {
     let text = match error {
         Error::Closed => "the database is closed",
@@ -17,7 +27,7 @@ pub(super) fn describe(error: &Error) -> Cow<'static, str> {
         Error::InvalidArgument { what } => return what.clone().into(),
         _ => "the database could not do it",
     };
-    tracing::warn!(%error, "a request failed");
+    FAILED.tell(|missed| tracing::warn!(%error, missed, "a request failed"));
     Cow::Borrowed(text)
 }
 

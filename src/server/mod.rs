@@ -2,28 +2,35 @@
 //!
 //! ```text
 //! Server::run       accepts, limits, stops          one task
-//! connection        reads, answers in passes        one task a client
+//! connection        reads, waits, sends             one task a client
+//! pass              from input to answers, without waiting
 //! answers           what one pass has to say
 //! service           a request to a reply, over any StorageEngine
+//! budget            the memory that all connections share
 //! failure           what a client may read of an error
+//! muffle            what the log is told now and then
 //! config            every limit, with its default
 //! ```
 //!
 //! (N1) A write is answered with success only after its commit was (store S1, S2). A client that goes away in the
 //!      middle of a request leaves it undone; one that goes away after it may leave it done.
-//! (N2) Replies come in the order of the requests, those of one pass in one write to the socket.
-//! (N3) A waiting write occupies no thread: the task awaits room before it writes, and the commit after.
-//! (N4) What a client can make the server hold is bounded by [`Config`], and a client that does not read is not read
-//!      from.
+//! (N2) Replies come in the order of the requests, those of one pass in one write to the socket as long as they are short.
+//! (N3) A waiting write occupies no thread: the task awaits room before it writes, and the commit after. What takes long
+//!      occupies no thread of the runtime (pass A1), and a client that always has more to ask gives way to others.
+//! (N4) What all clients together can make the server hold is bounded by [`Config`], and a client that does not read is not
+//!      read from.
 //! (N5) No client's doing ends another's connection, or the server.
 //!
 //! There is no authentication yet, so [`Server::bind`] refuses addresses that other machines can reach unless told
 //! otherwise.
 
 mod answers;
+mod budget;
 mod config;
 mod connection;
 mod failure;
+mod muffle;
+mod pass;
 mod service;
 
 pub use config::Config;
@@ -31,7 +38,9 @@ pub use config::Config;
 use crate::protocol::{Reply, json_lines};
 use crate::store::StorageEngine;
 use crate::{Error, Result};
+use budget::Budget;
 use connection::Connection;
+use muffle::Muffle;
 use service::Service;
 use std::future::Future;
 use std::io::{self, Write};
@@ -62,11 +71,24 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub struct Server {
     listener: TcpListener,
     local_addr: SocketAddr,
-    service: Arc<Service>,
-    config: Arc<Config>,
+    shared: Arc<Shared>,
     /// One permit for each connection there may be.
     slots: Arc<Semaphore>,
+    refused: Muffle,
 }
+
+/// What all connections share.
+#[derive(Debug)]
+struct Shared {
+    service: Service,
+    config: Config,
+    budget: Arc<Budget>,
+    /// One permit for each long range that is gathered at a time.
+    long_ranges: Semaphore,
+}
+
+/// How many long ranges are gathered at a time: they keep processors busy, and few machines have fewer.
+const LONG_RANGES: usize = 2;
 
 impl Server {
     /// Listens on `addr`, a host and a port; port 0 takes a free one. Clients can connect from now on, and are served
@@ -89,8 +111,10 @@ impl Server {
         let listener = TcpListener::bind(addresses.as_slice()).await.map_err(refused)?;
         let local_addr = listener.local_addr().map_err(refused)?;
         let slots = Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS)));
-        let service = Arc::new(Service::new(engine, config.max_range_bytes));
-        Ok(Server { listener, local_addr, service, config: Arc::new(config), slots })
+        let budget = Budget::new(config.max_buffered_bytes);
+        let service = Service::new(engine, config.max_range_bytes, Arc::clone(&budget));
+        let shared = Shared { service, config, budget, long_ranges: Semaphore::new(LONG_RANGES) };
+        Ok(Server { listener, local_addr, shared: Arc::new(shared), slots, refused: Muffle::new() })
     }
 
     /// The address it listens on, with the port the system chose.
@@ -106,12 +130,12 @@ impl Server {
         let mut tasks = JoinSet::new();
         tracing::info!(address = %self.local_addr, "serving");
         self.accept_until(shutdown, &stopping, &mut tasks).await;
-        let Server { listener, config, .. } = self;
+        let Server { listener, shared, .. } = self;
         drop(listener);
         stop.send_replace(true);
         tracing::info!(connections = tasks.len(), "stopping");
         let drained = async { while tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(config.drain_timeout, drained).await.is_err() {
+        if tokio::time::timeout(shared.config.drain_timeout, drained).await.is_err() {
             tracing::warn!(connections = tasks.len(), "cut off what was not done in time");
             tasks.shutdown().await;
         }
@@ -136,7 +160,9 @@ impl Server {
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, peer)) => self.admit(stream, peer, stopping, tasks),
                     Err(error) => {
-                        tracing::warn!(%error, "could not accept a connection");
+                        self.refused.tell(|missed| {
+                            tracing::warn!(%error, missed, "could not accept a connection");
+                        });
                         tokio::time::sleep(ACCEPT_PAUSE).await;
                     }
                 },
@@ -153,12 +179,12 @@ impl Server {
         tasks: &mut JoinSet<()>,
     ) {
         let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
-            tracing::warn!(%peer, limit = self.config.max_connections, "refused: too many connections");
-            drop(refuse(stream, self.config.max_connections));
+            let limit = self.shared.config.max_connections;
+            self.refused.tell(|missed| tracing::warn!(%peer, limit, missed, "refused: too many connections"));
+            drop(refuse(stream, limit));
             return;
         };
-        let connection =
-            Connection::new(stream, Arc::clone(&self.service), Arc::clone(&self.config), stopping.clone());
+        let connection = Connection::new(stream, Arc::clone(&self.shared), stopping.clone());
         tasks.spawn(async move {
             match connection.serve().await {
                 Ok(()) => tracing::debug!(%peer, "closed"),

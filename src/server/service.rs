@@ -1,33 +1,47 @@
 //! A request becomes a reply, whatever protocol it came by and whatever engine is below.
 //!
+//! Nothing here waits: what must be waited for, or may take long, is handed back as [`Later`].
+//!
 //! (X1) A write is preceded by room (store S4), so it never blocks the thread of a runtime.
 //! (X2) Of two deletes of one key that was there, exactly one succeeds: a delete looks and removes under a lock that
 //!      every delete of the key takes. Puts need no lock: one that comes between is as if it came before or after.
-//! (X3) Reads of an engine that may block, and long ranges of any engine, run where blocking is allowed.
+//! (X3) Reads of an engine that may block, and all ranges, run where blocking is allowed. A range that is longer than
+//!      [`SHORT_RANGE`] is handed back after so many entries, so that short ones need not wait for long ones.
+//! (X4) Long writes come one at a time: each keeps all others out of the engine while it is done.
 
 use super::answers::Answer;
-use super::failure::describe;
-use crate::protocol::{Pairs, RangeRequest, Reply, Request, entry_weight};
-use crate::store::{Capabilities, Commit, Entries, Scan, StorageEngine};
+use super::budget::{Budget, FREE_BYTES, Share};
+use super::failure::{busy, describe};
+use crate::protocol::{RangeRequest, Reply, Request, entry_weight};
+use crate::store::{Capabilities, Commit, Entries, Room, Scan, StorageEngine};
+use crate::sync::Mutex;
 use crate::{Error, Result, Slice, WriteBatch};
-use parking_lot::Mutex;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Bound::Included;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+/// A request with more bytes takes longer than a thread of the runtime should be kept.
+pub(super) const LONG_BYTES: usize = 256 << 10;
 
 /// More deletes at a time than this meet only by chance.
 const DELETE_LOCKS: usize = 64;
 
-/// A range with more entries is walked where blocking is allowed.
-const INLINE_ENTRIES: usize = 128;
+/// How many entries of a range are gathered at once, and of a longer one at each turn.
+const SHORT_RANGE: usize = 128;
+const RANGE_TURN: usize = 16_384;
 
 /// Carries out requests on an engine.
 pub(super) struct Service {
     engine: Arc<dyn StorageEngine>,
     capabilities: Capabilities,
     max_range_bytes: usize,
+    budget: Arc<Budget>,
     deletes: [Mutex<()>; DELETE_LOCKS],
+    /// Held by a long write (X4).
+    writing_long: Mutex<()>,
 }
 
 impl fmt::Debug for Service {
@@ -36,119 +50,179 @@ impl fmt::Debug for Service {
     }
 }
 
+/// What came of a request.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// Its answer.
+    Done(Answer),
+    /// There is more to do.
+    Later(Later),
+}
+
+/// What is still to be done for a request.
+#[derive(Debug)]
+pub(super) enum Later {
+    /// To be done when there is room.
+    Write(Write),
+    /// To be gone on with.
+    Range(LongRange),
+}
+
+/// A write that is ready to be done.
+#[derive(Debug)]
+pub(super) struct Write {
+    batch: WriteBatch,
+    kind: Kind,
+}
+
+/// What a write was asked as.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Put,
+    Batch,
+    /// Of the one key in the batch, which must be there.
+    Delete,
+}
+
+impl Kind {
+    /// The reply when the engine finds a key, a value or the whole too large.
+    fn over(self) -> Reply {
+        match self {
+            Kind::Put => Reply::PutRefused,
+            Kind::Batch => Reply::BatchRefused,
+            // No such key can be stored.
+            Kind::Delete => Reply::NotFound,
+        }
+    }
+}
+
+impl Write {
+    /// Whether it is to be done where blocking is allowed.
+    pub(super) fn is_long(&self) -> bool {
+        self.batch.byte_len() > LONG_BYTES
+    }
+}
+
 impl Service {
-    /// A service whose ranges gather up to `max_range_bytes`.
-    pub(super) fn new(engine: Arc<dyn StorageEngine>, max_range_bytes: usize) -> Service {
+    /// A service whose ranges gather up to `max_range_bytes`, taken from `budget`.
+    pub(super) fn new(
+        engine: Arc<dyn StorageEngine>,
+        max_range_bytes: usize,
+        budget: Arc<Budget>,
+    ) -> Service {
         let capabilities = engine.capabilities();
-        Service { engine, capabilities, max_range_bytes, deletes: [const { Mutex::new(()) }; DELETE_LOCKS] }
+        let deletes = [const { Mutex::new(()) }; DELETE_LOCKS];
+        Service { engine, capabilities, max_range_bytes, budget, deletes, writing_long: Mutex::new(()) }
     }
 
-    /// Carries out one request. Writes are in their place when this returns, and durable when the commit is.
-    pub(super) async fn execute(self: &Arc<Self>, request: Request<'_>) -> Answer {
-        let done = match request {
-            Request::Ping => Ok(Answer::Reply(Reply::Pong)),
-            Request::Get { key } => self.get(&key).await.map(|value| Answer::Reply(Reply::Value(value))),
-            Request::Range(range) => self.range(range).await.map(Answer::Reply),
+    /// Whether carrying out `request` may take longer than a thread of the runtime should be kept (X3).
+    pub(super) fn may_block(&self, request: &Request<'_>) -> bool {
+        match request {
+            Request::Range(_) => true,
+            Request::Get { .. } | Request::Delete { .. } => self.capabilities.blocking_reads,
+            Request::Ping | Request::Put { .. } | Request::Batch(_) => false,
+        }
+    }
+
+    /// Carries out a request as far as nothing need be waited for. Writes are in their place when there is an answer, and
+    /// durable when its commit is.
+    pub(super) fn begin(&self, request: Request<'_>) -> Step {
+        let (batch, kind) = match request {
+            Request::Ping => return Step::Done(Answer::Reply(Reply::Pong)),
+            Request::Get { key } => {
+                let value = self.engine.get(&key).map(|value| Answer::Reply(Reply::Value(value)));
+                return Step::Done(value.unwrap_or_else(failed));
+            }
+            Request::Range(range) => {
+                return self.range(&range).unwrap_or_else(|error| Step::Done(failed(error)));
+            }
             Request::Put { key, value } => {
                 let mut batch = WriteBatch::new();
                 batch.put(key, value.encode());
-                return self.write(batch, Reply::PutRefused).await;
+                (batch, Kind::Put)
             }
-            Request::Batch(pairs) => return self.batch(pairs).await,
-            Request::Delete { key } => self.delete(&key).await,
+            Request::Batch(_) if !self.capabilities.atomic_batches => {
+                return refuse("the engine of this server has no atomic batches");
+            }
+            // It has no place in the order.
+            Request::Batch(pairs) if pairs.is_empty() => return Step::Done(Answer::Reply(Reply::Done)),
+            Request::Batch(pairs) => {
+                let mut batch = WriteBatch::new();
+                pairs.iter().for_each(|(key, value)| batch.put(key, value));
+                (batch, Kind::Batch)
+            }
+            Request::Delete { key } => {
+                let mut batch = WriteBatch::new();
+                batch.delete(key);
+                (batch, Kind::Delete)
+            }
         };
-        done.unwrap_or_else(failed)
+        self.begin_write(Write { batch, kind })
     }
 
-    async fn get(self: &Arc<Self>, key: &[u8]) -> Result<Option<Slice>> {
-        if !self.capabilities.blocking_reads {
-            return self.engine.get(key);
+    /// Writes, if there is room.
+    fn begin_write(&self, write: Write) -> Step {
+        if write.batch.check().is_err() {
+            return Step::Done(Answer::Reply(write.kind.over()));
         }
-        let (service, key) = (Arc::clone(self), key.to_vec());
-        blocking(move || service.engine.get(&key)).await
+        match Pin::new(&mut self.room(&write)).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Pending => Step::Later(Later::Write(write)),
+            Poll::Ready(room) => Step::Done(self.write(write, room)),
+        }
     }
 
-    /// A batch without writes is done at once; it has no place in the order.
-    async fn batch(&self, pairs: Pairs) -> Answer {
-        if !self.capabilities.atomic_batches {
-            return Answer::Reply(Reply::Failed("the engine of this server has no atomic batches".into()));
-        }
-        if pairs.is_empty() {
-            return Answer::Reply(Reply::Done);
-        }
-        let mut batch = WriteBatch::new();
-        pairs.iter().for_each(|(key, value)| batch.put(key, value));
-        drop(pairs);
-        self.write(batch, Reply::BatchRefused).await
+    /// Resolves when there is room for a write (X1).
+    pub(super) fn room(&self, write: &Write) -> Room {
+        self.engine.room(write.batch.byte_len())
     }
 
-    /// Writes; `over` is the reply when the engine finds a key, a value or the whole too large.
-    async fn write(&self, batch: WriteBatch, over: Reply) -> Answer {
-        match self.try_write(batch).await {
-            Ok(commit) => Answer::Commit(commit),
-            Err(Error::InvalidArgument { .. }) => Answer::Reply(over),
+    /// Writes; `room` is what came of waiting for it.
+    pub(super) fn write(&self, write: Write, room: Result<()>) -> Answer {
+        let _alone = write.is_long().then(|| self.writing_long.lock());
+        let Write { batch, kind } = write;
+        let commit = room.and_then(|()| match kind {
+            Kind::Put | Kind::Batch => self.engine.write(batch, None).map(Some),
+            Kind::Delete => self.delete(batch),
+        });
+        match commit {
+            Ok(Some(commit)) => Answer::Commit(commit),
+            Ok(None) => Answer::Reply(Reply::NotFound),
+            Err(Error::InvalidArgument { .. }) => Answer::Reply(kind.over()),
             Err(error) => failed(error),
         }
     }
 
-    async fn try_write(&self, batch: WriteBatch) -> Result<Commit> {
-        batch.check()?;
-        self.engine.room(batch.byte_len()).await?;
-        self.engine.write(batch, None)
-    }
-
-    async fn delete(self: &Arc<Self>, key: &[u8]) -> Result<Answer> {
-        let mut batch = WriteBatch::new();
-        batch.delete(key);
-        if batch.check().is_err() {
-            // No such key can be stored.
-            return Ok(Answer::Reply(Reply::NotFound));
-        }
-        self.engine.room(batch.byte_len()).await?;
-        let commit = if self.capabilities.blocking_reads {
-            let (service, key) = (Arc::clone(self), key.to_vec());
-            blocking(move || service.delete_existing(&key, batch)).await?
-        } else {
-            self.delete_existing(key, batch)?
-        };
-        Ok(commit.map_or(Answer::Reply(Reply::NotFound), Answer::Commit))
-    }
-
-    /// Writes `batch` if `key` is there (X2).
-    fn delete_existing(&self, key: &[u8], batch: WriteBatch) -> Result<Option<Commit>> {
+    /// Writes `batch` if the key that it deletes is there (X2).
+    fn delete(&self, batch: WriteBatch) -> Result<Option<Commit>> {
+        let Some((key, _)) = batch.iter().next() else { return Ok(None) };
         let mut hasher = DefaultHasher::new();
         key.hash(&mut hasher);
         let lock = self.deletes.get(hasher.finish() as usize % DELETE_LOCKS);
         let _held = lock.map(Mutex::lock);
-        match self.engine.get(key)? {
-            Some(_) => self.engine.write(batch, None).map(Some),
-            None => Ok(None),
+        if self.engine.get(key)?.is_none() {
+            return Ok(None);
         }
+        self.engine.write(batch, None).map(Some)
     }
 
-    async fn range(self: &Arc<Self>, range: RangeRequest<'_>) -> Result<Reply> {
+    fn range(&self, range: &RangeRequest<'_>) -> Result<Step> {
         if !self.capabilities.ordered_ranges {
-            return Ok(Reply::Failed("the engine of this server has no ranges".into()));
+            return Ok(refuse("the engine of this server has no ranges"));
         }
-        let mut gather = Gather { entries: Vec::new(), bytes: 0, max_bytes: self.max_range_bytes };
-        if self.capabilities.blocking_reads {
-            let (service, range) = (Arc::clone(self), into_owned(range));
-            return blocking(move || {
-                let mut entries = service.engine.range(scan(&range))?;
-                gather.take(&mut entries, usize::MAX)?;
-                Ok(gather.reply())
-            })
-            .await;
-        }
-        let mut entries = self.engine.range(scan(&range))?;
-        if gather.take(&mut entries, INLINE_ENTRIES)? {
-            return Ok(gather.reply());
-        }
-        blocking(move || {
-            gather.take(&mut entries, usize::MAX)?;
-            Ok(gather.reply())
+        let scan = Scan::between(Included(&*range.start), Included(&*range.end));
+        let scan = range.limit.map_or(scan, |limit| scan.limited(limit));
+        let scan = if range.reverse { scan.reversed() } else { scan };
+        let mut range = LongRange {
+            rest: self.engine.range(scan)?,
+            entries: Vec::new(),
+            bytes: 0,
+            max_bytes: self.max_range_bytes,
+            held: self.budget.share(),
+        };
+        Ok(match range.take(SHORT_RANGE) {
+            Some(reply) => Step::Done(Answer::Reply(reply)),
+            None => Step::Later(Later::Range(range)),
         })
-        .await
     }
 }
 
@@ -156,55 +230,53 @@ fn failed(error: Error) -> Answer {
     Answer::Reply(Reply::Failed(describe(&error)))
 }
 
-/// Runs `work` on a thread that may block.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    // It fails only when the runtime ends, or `work` had a bug; neither has an answer of its own.
-    tokio::task::spawn_blocking(work).await.unwrap_or(Err(Error::Closed))
+fn refuse(why: &'static str) -> Step {
+    Step::Done(Answer::Reply(Reply::Failed(why.into())))
 }
 
-fn scan<'a>(range: &'a RangeRequest<'_>) -> Scan<'a> {
-    let scan = Scan::between(Included(&*range.start), Included(&*range.end));
-    let scan = range.limit.map_or(scan, |limit| scan.limited(limit));
-    if range.reverse { scan.reversed() } else { scan }
-}
-
-fn into_owned(range: RangeRequest<'_>) -> RangeRequest<'static> {
-    RangeRequest { start: range.start.into_owned().into(), end: range.end.into_owned().into(), ..range }
-}
-
-/// The entries of a range so far, within a limit of bytes.
-struct Gather {
+/// A range that is being gathered, within a limit of bytes.
+pub(super) struct LongRange {
+    rest: Entries,
     entries: Vec<(Slice, Slice)>,
     bytes: usize,
     max_bytes: usize,
+    held: Share,
 }
 
-impl Gather {
-    /// Takes up to `count` entries; true when there is nothing more to take.
-    fn take(&mut self, from: &mut Entries, count: usize) -> Result<bool> {
+impl fmt::Debug for LongRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LongRange").field("entries", &self.entries.len()).finish_non_exhaustive()
+    }
+}
+
+impl LongRange {
+    /// Gathers on for one turn; the reply when it is whole, or cannot be.
+    pub(super) fn turn(&mut self) -> Option<Reply> {
+        self.take(RANGE_TURN)
+    }
+
+    fn take(&mut self, count: usize) -> Option<Reply> {
         for _ in 0..count {
-            let Some(entry) = from.next().transpose()? else { return Ok(true) };
+            let entry = match self.rest.next() {
+                None => return Some(Reply::Entries(std::mem::take(&mut self.entries))),
+                Some(Err(error)) => return Some(Reply::Failed(describe(&error))),
+                Some(Ok(entry)) => entry,
+            };
             self.bytes = self.bytes.saturating_add(entry_weight(&entry));
-            if self.is_over() {
-                return Ok(true);
+            if self.bytes > self.max_bytes {
+                return Some(too_long(self.max_bytes));
+            }
+            // Taken in steps: each is a word that all connections share.
+            if !self.held.hold(self.bytes.next_multiple_of(FREE_BYTES)) {
+                return Some(busy());
             }
             self.entries.push(entry);
         }
-        Ok(false)
+        None
     }
+}
 
-    fn is_over(&self) -> bool {
-        self.bytes > self.max_bytes
-    }
-
-    fn reply(self) -> Reply {
-        if self.is_over() {
-            let limit = self.max_bytes;
-            return Reply::Failed(
-                format!("the range is larger than {limit} bytes: ask for a narrower one, or set \"limit\"")
-                    .into(),
-            );
-        }
-        Reply::Entries(self.entries)
-    }
+fn too_long(limit: usize) -> Reply {
+    let why = format!("the range is larger than {limit} bytes: ask for a narrower one, or set \"limit\"");
+    Reply::Failed(why.into())
 }

@@ -5,8 +5,8 @@
 //! S3; cloning a [`Slice`] allocates nothing.
 
 use super::{Capabilities, Commit, Direction, Entries, Room, Scan, StorageEngine};
+use crate::sync::RwLock;
 use crate::{Durability, Error, Result, Slice, WriteBatch};
-use parking_lot::RwLock;
 use std::collections::BTreeMap;
 
 /// A [`StorageEngine`] in memory.

@@ -9,13 +9,13 @@
 //!
 //! Rejected: a boxed future per write (an allocation each, and no way for a blocking caller to help with the sync).
 
+use crate::sync::thread::{self, Thread};
 use crate::{Error, Result};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
 
 /// Something with marks that are reached one after the other: a log that becomes durable up to a position, a buffer
 /// that has room for a number of bytes.
@@ -29,12 +29,12 @@ pub trait Wait: Send + Sync {
     /// # Errors
     /// Why the mark can no more be reached.
     fn wait(&self, mark: u64) -> Result<()> {
-        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
         let mut cx = Context::from_waker(&waker);
         loop {
             match self.poll(mark, &mut cx) {
                 Poll::Ready(result) => return result,
-                Poll::Pending => std::thread::park(),
+                Poll::Pending => thread::park(),
             }
         }
     }

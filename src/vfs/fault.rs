@@ -43,7 +43,7 @@ pub use rule::{Effect, Failure, Fault, Op};
 
 use super::mem::{MemFile, MemVfs};
 use super::{File, Mapped, Mode, Vfs};
-use parking_lot::Mutex;
+use crate::sync::plain::Mutex;
 use rule::Rules;
 use space::Space;
 use std::io;

@@ -51,14 +51,14 @@ pub use crash::CrashPolicy;
 pub(super) use file::MemFile;
 
 use super::{File, Mode, Vfs};
+use crate::sync::plain::atomic::Ordering;
+use crate::sync::plain::{Mutex, MutexGuard};
 use content::Content;
-use parking_lot::{Mutex, MutexGuard};
 use random::Random;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use tree::{Change, FileState, Inode, NameChange, Node, Tree};
 
 /// A file system in memory. Clones are handles of the same one.

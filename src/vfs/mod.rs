@@ -128,6 +128,13 @@ pub trait Mapped: Send + Sync {
     fn bytes(&self) -> &[u8];
 }
 
+/// A file that was read into memory instead.
+impl Mapped for Vec<u8> {
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+}
+
 /// Time and randomness, passed in so that a test runs from a seed.
 pub trait Clock: Send + Sync + Debug {
     /// Wall-clock time, in milliseconds since 1970. May jump either way.
@@ -290,6 +297,21 @@ impl Dir {
     }
 }
 
+/// A piece of a file that the device cannot deliver.
+#[derive(Debug)]
+pub struct Unreadable {
+    /// Where it begins.
+    pub offset: u64,
+    /// How long it is.
+    pub len: u64,
+    /// What the operating system says.
+    pub error: Error,
+}
+
+/// How much is read at once around what cannot be read, and how small a piece is given up.
+const AROUND: usize = 1 << 20;
+const SECTOR: usize = 4 << 10;
+
 /// An open file, with errors that name its path. Cheap to clone.
 #[derive(Clone)]
 pub struct OpenFile {
@@ -346,6 +368,34 @@ impl OpenFile {
         let n = self.read_at(&mut buf, 0)?;
         buf.truncate(n);
         Ok(buf)
+    }
+
+    /// All of the file, with zeros in place of what cannot be read, and where that is: for files that may be damaged, on
+    /// devices that may be. At most `limit` bytes.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when not even its length is known; [`Error::Corruption`] when it is larger than `limit`.
+    pub fn read_around(&self, limit: u64) -> Result<(Vec<u8>, Vec<Unreadable>)> {
+        let len = self.len()?;
+        if len > limit {
+            let detail = format!("{len} bytes, at most {limit} expected");
+            return Err(Error::corruption(&self.path, 0, "file", detail));
+        }
+        let (mut bytes, mut unreadable) = (vec![0; usize::try_from(len).unwrap_or(usize::MAX)], Vec::new());
+        for (i, piece) in bytes.chunks_mut(AROUND).enumerate() {
+            let at = (i * AROUND) as u64;
+            if self.read_at(piece, at).is_ok() {
+                continue;
+            }
+            for (j, sector) in piece.chunks_mut(SECTOR).enumerate() {
+                let (offset, len) = (at + (j * SECTOR) as u64, sector.len() as u64);
+                if let Err(error) = self.read_at(sector, offset) {
+                    sector.fill(0);
+                    unreadable.push(Unreadable { offset, len, error });
+                }
+            }
+        }
+        Ok((bytes, unreadable))
     }
 
     /// Writes all of `buf` at `offset`.

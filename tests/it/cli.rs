@@ -7,8 +7,10 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
-const COMMANDS: [&str; 11] =
-    ["serve", "get", "put", "delete", "scan", "load", "dump", "stats", "verify", "compact", "inspect"];
+const COMMANDS: [&str; 12] = [
+    "serve", "get", "put", "delete", "scan", "load", "dump", "stats", "verify", "repair", "compact",
+    "inspect",
+];
 
 #[test]
 fn every_command_has_help_with_examples() {
@@ -185,6 +187,46 @@ fn stats_verify_compact_and_inspect_work_on_a_small_database() {
 }
 
 #[test]
+fn a_database_that_does_not_open_is_verified_and_repaired() {
+    let place = Place::new();
+    place.file("e.csv", "key,value\na,1\nb,2\nc,3\n");
+    place.ok(&["load", "e.csv"]);
+    assert!(place.ok(&["verify"]).contains("no damage"));
+    assert!(place.ok(&["verify", "data", "--json"]).contains("\"problems\": []"));
+    // A byte in the list of tables, and one in the only block of the only table.
+    let damage = |file: &str, at: usize| {
+        let path = place.path().join("data").join(file);
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[at] ^= 1;
+        std::fs::write(path, bytes).unwrap();
+    };
+    damage("000001.manifest", 40);
+    place.fails(&["get", "a"], 1, "siltstone verify");
+    let run = place.run(&["verify"]);
+    let said = String::from_utf8(run.stdout).unwrap();
+    assert!(run.status == 1 && said.contains("000001.manifest at offset 32, manifest record"), "{said}");
+    assert!(run.stderr.contains("siltstone repair ./data --into"), "{}", run.stderr);
+
+    let said = place.ok(&["repair", "--into", "new"]);
+    assert!(said.contains("nothing is lost"), "{said}");
+    assert_eq!(place.ok(&["scan", "--data-dir", "new"]), "a\t1\nb\t2\nc\t3\n");
+    place.fails(&["repair", "--into", "new"], 1, "new is not empty");
+    place.fails(&["repair", "--into", "data/new"], 1, "lies in");
+    place.fails(&["repair", "nowhere", "--into", "other"], 1, "there is no database in nowhere");
+    assert!(!place.path().join("other").exists());
+
+    damage("000001.table", 40);
+    let run = place.run(&["repair", "data", "--into", "rest", "--json"]);
+    let report: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
+    let keys = &report["lost"][0]["keys"];
+    assert_eq!(
+        (run.status, keys["from"]["key"].as_str(), keys["to"]["key"].as_str()),
+        (1, Some("a"), Some("c"))
+    );
+    assert_eq!(place.ok(&["scan", "--data-dir", "rest"]), "");
+}
+
+#[test]
 fn serve_prints_where_it_listens_and_keeps_what_it_was_given() {
     let place = Place::new();
     let mut server = Server::start(&place, &[]);
@@ -209,9 +251,6 @@ fn serve_stops_cleanly_and_its_hint_works() {
     let mut server = Server::start(&place, &[]);
     let reply = Command::new("sh").arg("-c").arg(&server.hint).output().unwrap();
     assert!(String::from_utf8(reply.stdout).unwrap().contains("\"ok\""), "{}", server.hint);
-    let kill = Command::new("kill").arg(server.id().to_string()).status().unwrap();
-    assert!(kill.success());
-    let (status, said) = server.wait();
-    assert_eq!((status.code(), said.as_str()), (Some(0), ""));
+    assert_eq!(server.stop(), "");
     assert_eq!(place.ok(&["get", "hello"]), "world");
 }

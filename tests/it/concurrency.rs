@@ -2,14 +2,11 @@
 //!
 //! Bounded by counts, not by time. Schedules differ from run to run; what is checked holds for all of them.
 
-use crate::support::Random;
+use crate::support::{Random, block_on};
 use siltstone::vfs::mem::{CrashPolicy, MemVfs};
 use siltstone::{Db, Durability, Error, Options, WriteBatch};
-use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -123,25 +120,6 @@ fn close_under_load_returns_and_loses_nothing_acknowledged() {
         assert!(again.recovery().clean);
         for (w, n) in acknowledged.iter().enumerate() {
             assert_eq!(again.prefix(format!("{w}:")).count() as u64, *n, "writer {w} of round {round}");
-        }
-    }
-}
-
-struct Unpark(thread::Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    let mut future = pin!(future);
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(value) => return value,
-            Poll::Pending => thread::park(),
         }
     }
 }

@@ -189,7 +189,7 @@ fn files_of_a_newer_version_are_refused_and_left_as_they_are() {
             let all: siltstone::Result<Vec<_>> = db.iter().collect();
             assert!(matches!(says(all, &words), Error::Incompatible { .. }));
             let report = db.verify().unwrap();
-            assert!(report.problems.iter().any(|p| p.contains("format version 2")), "{report}");
+            assert!(report.problems.iter().any(|p| p.detail.contains("format version 2")), "{report}");
             continue;
         }
         assert!(matches!(says(options(&vfs).open("/db"), &words), Error::Incompatible { .. }));

@@ -10,6 +10,7 @@
 //! No random numbers are involved. A case that does not end within a minute is named and ends the process.
 
 mod full_disk;
+mod small_disk;
 mod threads;
 
 use crate::history::{Map, Step, Write, apply, assert_same, brief, scan, write};
@@ -51,7 +52,10 @@ fn ways(op: Op) -> Vec<(Failure, Effect)> {
             (Interrupted, ShortWrite(9)),
         ],
         Op::Sync => vec![(Device, NotDone), (Device, Done), (Device, DropUnsynced), (NoSpace, DropUnsynced)],
-        Op::SyncDir | Op::SetLen => vec![(Device, NotDone), (Device, Done), (NoSpace, NotDone)],
+        Op::SyncDir => {
+            vec![(Device, NotDone), (Device, Done), (NoSpace, NotDone), (TooManyFiles, NotDone)]
+        }
+        Op::SetLen => vec![(Device, NotDone), (Device, Done), (NoSpace, NotDone)],
         Op::Create => vec![(Device, NotDone), (Denied, NotDone), (TooManyFiles, NotDone), (NoSpace, NotDone)],
         Op::Open => vec![(Device, NotDone), (Denied, NotDone), (TooManyFiles, NotDone)],
         Op::Read => vec![(Device, NotDone), (Device, ShortRead), (Interrupted, NotDone)],
@@ -233,15 +237,20 @@ impl Run<'_> {
             Step::Write(writes, durability) => {
                 let outcome = write(&db, writes, *durability);
                 self.wrote(writes, outcome.is_ok());
+                if let Err(Error::DiskFull { .. }) = outcome {
+                    self.assert_unseen(&db, writes);
+                }
                 outcome
             }
             Step::Sync => db.sync(),
             Step::Flush => db.flush(),
             Step::Compact => db.compact_range::<&[u8]>(..),
             Step::Reopen => {
-                let closed = db.close();
-                drop(db);
+                // The only handle: with others there, tables are opened for iterators, and nobody needs to hear of failures.
                 self.db = None;
+                let closed = db.close();
+                self.note_told(&db);
+                drop(db);
                 // The lock is free whether or not closing went well.
                 if let Err(e) = closed {
                     self.failed(e);
@@ -249,6 +258,7 @@ impl Run<'_> {
                 self.open();
                 return;
             }
+            Step::Wait(_) => return,
         };
         if self.read_only {
             assert!(
@@ -257,7 +267,7 @@ impl Run<'_> {
                 self.case
             );
         }
-        self.background = self.background.take().or(db.stats().last_background_error);
+        self.note_told(&db);
         if let Err(e) = outcome {
             self.failed(e);
         }
@@ -274,6 +284,12 @@ impl Run<'_> {
         }
     }
 
+    /// Notes what failed behind the scenes.
+    fn note_told(&mut self, db: &Db) {
+        let told = db.stats().last_background_error.map(|trouble| trouble.to_string());
+        self.background = self.background.take().or(told);
+    }
+
     fn wrote(&mut self, writes: &Write, done: bool) {
         let without = self.possible.clone();
         self.possible.iter_mut().for_each(|map| apply(map, writes));
@@ -281,6 +297,17 @@ impl Run<'_> {
             self.possible.extend(without);
         } else if !done {
             self.possible = without;
+        }
+    }
+
+    /// Nothing is visible of a write that found no space. Each value is written once.
+    fn assert_unseen(&self, db: &Db, writes: &Write) {
+        for (key, value) in writes.iter().filter(|(_, value)| value.is_some()) {
+            assert!(
+                db.get(key).unwrap().as_deref() != value.as_deref(),
+                "{:?}: refused, yet there",
+                self.case
+            );
         }
     }
 

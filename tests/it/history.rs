@@ -3,10 +3,16 @@
 //! A [`History`] is the order of all writes, with notes of how many were acknowledged, and how many for certain durable,
 //! when so many file operations were done. The state after each prefix of it is known by a fingerprint, so that finding the
 //! prefix that a database holds costs one scan.
+//!
+//! A write with `Durability::Interval(d)` that returns at time `t` vouches for those of its kind that had returned by `t - d`:
+//! where nobody but the caller does the work, a later write syncs for the earlier ones.
 
+use siltstone::vfs::Clock;
+use siltstone::vfs::mem::SimClock;
 use siltstone::{Db, Durability, Options, WriteBatch, WriteOptions};
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
 
 pub type Map = BTreeMap<Vec<u8>, Vec<u8>>;
 /// The writes of one batch; `None` deletes.
@@ -22,6 +28,8 @@ pub enum Step {
     Compact,
     /// Closed and opened.
     Reopen,
+    /// Time passes.
+    Wait(Duration),
 }
 
 pub struct History {
@@ -35,14 +43,33 @@ pub struct History {
     begun: Vec<u64>,
     /// After so many file operations: how many writes were acknowledged, and how many were durable.
     marks: Vec<(u64, usize, usize)>,
+    /// When writes at an interval were acknowledged, and how many writes there were by then.
+    at_intervals: Vec<(Duration, usize)>,
+    failed: Vec<Failed>,
+    /// The operating system may have lost what was not synced, also without a power cut.
+    forgetful: bool,
+}
+
+/// A write that failed. It is not there, or it is, as the last one.
+struct Failed {
+    /// How many writes came before it.
+    after: usize,
+    begun: u64,
+    write: Write,
 }
 
 impl History {
     /// Begins with a state that is durable.
     pub fn new(base: Map) -> History {
         let prints = vec![base.iter().map(print).fold(0, u64::wrapping_add)];
-        let (writes, begun) = (Vec::new(), Vec::new());
-        History { map: base.clone(), base, writes, prints, begun, marks: vec![(0, 0, 0)] }
+        let (writes, begun, at_intervals, failed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (map, marks) = (base.clone(), vec![(0, 0, 0)]);
+        History { map, base, writes, prints, begun, marks, at_intervals, failed, forgetful: false }
+    }
+
+    /// From now on a process that ended has left no more for certain than a power cut.
+    pub fn forget_unsynced(&mut self) {
+        self.forgetful = true;
     }
 
     /// Notes that a write begins before file operation `op`.
@@ -64,13 +91,44 @@ impl History {
 
     /// Notes that all writes so far are acknowledged.
     pub fn acknowledged(&mut self, op: u64) {
-        let durable = self.marks[self.marks.len() - 1].2;
-        self.marks.push((op, self.writes.len(), durable));
+        self.mark(op, 0);
     }
 
     /// Notes that all writes so far are durable.
     pub fn durable(&mut self, op: u64) {
-        self.marks.push((op, self.writes.len(), self.writes.len()));
+        self.mark(op, self.writes.len());
+    }
+
+    /// Notes that all writes so far are acknowledged, at the time `now`, the last one with `Durability::Interval(interval)`.
+    pub fn acknowledged_at(&mut self, op: u64, now: Duration, interval: Duration) {
+        self.at_intervals.push((now, self.writes.len()));
+        let old = self.at_intervals.partition_point(|(at, _)| *at + interval <= now);
+        let durable = old.checked_sub(1).map_or(0, |last| self.at_intervals[last].1);
+        self.mark(op, durable);
+    }
+
+    /// All writes so far are acknowledged, and so many, if not more, are durable.
+    fn mark(&mut self, op: u64, durable: usize) {
+        let before = self.marks[self.marks.len() - 1].2;
+        self.marks.push((op, self.writes.len(), durable.max(before)));
+    }
+
+    /// Notes that the last write failed, before it was visible; a crash may bring it back all the same.
+    pub fn failed(&mut self) {
+        let failed = self.take_back();
+        self.failed.push(failed);
+    }
+
+    /// Notes that the last write was refused: it never comes back.
+    pub fn refused(&mut self) {
+        let _ = self.take_back();
+    }
+
+    fn take_back(&mut self) -> Failed {
+        let (write, begun) = (self.writes.pop().unwrap(), self.begun.pop().unwrap());
+        self.prints.pop();
+        self.map = self.state(self.len());
+        Failed { after: self.len(), begun, write }
     }
 
     pub fn len(&self) -> usize {
@@ -82,14 +140,37 @@ impl History {
         let mark = self.marks.partition_point(|(at, ..)| *at <= op);
         let (_, acknowledged, durable) = self.marks[mark.max(1) - 1];
         let most = self.begun.partition_point(|begun| *begun < op);
-        let least = if everything_arrived { acknowledged } else { durable };
+        let least = if everything_arrived && !self.forgetful { acknowledged } else { durable };
         (least, most.max(least))
     }
 
-    /// How many writes lead to this state, if some number within the bounds does.
-    pub fn find(&self, found: &Map, (least, most): (usize, usize)) -> Option<usize> {
+    /// Whether a database may hold this after a crash before file operation `op`.
+    ///
+    /// # Errors
+    /// What it may hold, and when it might hold this.
+    pub fn allows(&self, found: &Map, op: u64, everything_arrived: bool) -> Result<(), String> {
+        let (least, most) = self.bounds(op, everything_arrived);
         let wanted = found.iter().map(print).fold(0, u64::wrapping_add);
-        (least..=most).rev().find(|n| self.prints[*n] == wanted && self.state(*n) == *found)
+        let is_after = |n: &usize| self.prints[*n] == wanted && self.state(*n) == *found;
+        let with_failed = || {
+            // A batch of nothing leaves no record, so it may come after the one that failed.
+            let durable_later =
+                |f: &Failed| self.writes[f.after.min(least)..least].iter().any(|w| !w.is_empty());
+            let open = self.failed.iter().filter(|f| f.begun < op && !durable_later(f));
+            open.map(|f| self.with_failed(f)).any(|state| state == *found)
+        };
+        if (least..=most).rev().any(|n| is_after(&n)) || with_failed() {
+            return Ok(());
+        }
+        let found = (0..=self.len()).find(is_after);
+        Err(format!("it holds the state after {found:?} writes, {least} to {most} are expected"))
+    }
+
+    /// The state before a write that failed, and that write.
+    fn with_failed(&self, failed: &Failed) -> Map {
+        let mut state = self.state(failed.after);
+        apply(&mut state, &failed.write);
+        state
     }
 
     /// The state after `n` writes.
@@ -133,41 +214,70 @@ pub fn write(db: &Db, write: &Write, durability: Option<Durability>) -> siltston
     }
 }
 
-/// Does all steps and closes, noting in `history` what was promised when. `ops` counts file operations.
-pub fn run(
-    options: &Options,
-    default: Durability,
-    steps: &[Step],
-    history: &mut History,
-    ops: impl Fn() -> u64,
-) {
-    let open = || options.clone().durability(default).open("/db").unwrap();
-    let mut db = open();
-    for step in steps {
-        match step {
-            Step::Write(writes, durability) => {
-                history.begin(ops(), writes);
-                write(&db, writes, *durability).unwrap();
-                match durability.unwrap_or(default) {
-                    Durability::Sync => history.durable(ops()),
-                    _ => history.acknowledged(ops()),
-                }
-                continue;
-            }
-            Step::Sync => db.sync().unwrap(),
-            Step::Flush => db.flush().unwrap(),
-            Step::Compact => db.compact_range::<&[u8]>(..).unwrap(),
-            Step::Reopen => {
+/// What a workload runs on.
+pub struct Setting<'a> {
+    pub options: &'a Options,
+    pub durability: Durability,
+    /// The one of the options.
+    pub clock: &'a SimClock,
+    /// Counts file operations.
+    pub ops: &'a dyn Fn() -> u64,
+}
+
+impl Setting<'_> {
+    pub fn open(&self) -> siltstone::Result<Db> {
+        self.options.clone().durability(self.durability).open("/db")
+    }
+
+    /// Opens, does all steps and closes, noting in `history` what was promised when.
+    pub fn run(&self, steps: &[Step], history: &mut History) {
+        let db = self.go_on(self.open().unwrap(), steps, history);
+        db.close().unwrap();
+        history.durable((self.ops)());
+    }
+
+    /// Does all steps on an open database, and gives it back.
+    pub fn go_on(&self, mut db: Db, steps: &[Step], history: &mut History) -> Db {
+        for step in steps {
+            if matches!(step, Step::Reopen) {
                 db.close().unwrap();
-                history.durable(ops());
+                history.durable((self.ops)());
                 drop(db);
-                db = open();
+                db = self.open().unwrap();
+            } else {
+                self.step(&db, step, history).unwrap();
             }
         }
-        history.durable(ops());
+        db
     }
-    db.close().unwrap();
-    history.durable(ops());
+
+    /// Does a step other than reopening.
+    pub fn step(&self, db: &Db, step: &Step, history: &mut History) -> siltstone::Result<()> {
+        match step {
+            Step::Write(writes, durability) => {
+                history.begin((self.ops)(), writes);
+                write(db, writes, *durability)?;
+                match durability.unwrap_or(self.durability) {
+                    Durability::Sync => history.durable((self.ops)()),
+                    Durability::Interval(d) => {
+                        history.acknowledged_at((self.ops)(), self.clock.monotonic(), d);
+                    }
+                    Durability::Os => history.acknowledged((self.ops)()),
+                }
+                return Ok(());
+            }
+            Step::Sync => db.sync()?,
+            Step::Flush => db.flush()?,
+            Step::Compact => db.compact_range::<&[u8]>(..)?,
+            Step::Wait(time) => {
+                self.clock.advance(*time);
+                return Ok(());
+            }
+            Step::Reopen => unreachable!("done by whoever holds the database"),
+        }
+        history.durable((self.ops)());
+        Ok(())
+    }
 }
 
 /// A state in few words, for a message.

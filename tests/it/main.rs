@@ -7,10 +7,18 @@
 //! | [`crash`] | a power cut loses what was promised, shows what was never written, or leaves a database that does not open |
 //! | [`damage`] | a file is damaged, and wrong data is returned, or right data is gone without a word |
 //! | [`errors`] | bad input or a wrong folder gives an error that does not help, or harms what is there |
+//! | [`expiry`] | what has expired is seen, or comes back, or keeps its space |
 //! | [`faults`] | a file operation fails, or the disk is full, and the database panics, hangs, lies or loses |
+//! | [`golden`] | this build does not read what an earlier one wrote, or touches what a later one wrote |
+//! | [`repair`] | what is sound is lost together with what is damaged, or nobody says what was |
 //! | [`packages`] | what works on made-up keys does not work on real ones |
 //! | [`kill`] | the program is killed, and something it acknowledged is gone, or something nobody sent is there |
+//! | [`limits`] | descriptors, memory or stack run out, or somebody claims to need a great deal of them |
+//! | [`keyspaces`] | keys of one keyspace show in another, or a batch over two of them is torn |
+//! | [`linear`] | threads at the same time see what no order of their operations explains |
+//! | `planted` | a test finds nothing because it cannot: bugs planted on purpose must be found (feature `planted-bugs`) |
 //! | [`smoke`] | the first things a user would try do not work |
+//! | [`soak`] | after hours of work something has grown: memory, descriptors, threads, files, or the time that a write takes |
 //! | [`model`] | the database and a sorted map disagree after some sequence of operations, reopenings and power cuts |
 //! | [`tidy`] | the house falls into disorder: an upward import, a cycle, a second place that touches the disk |
 
@@ -28,17 +36,28 @@ mod concurrency;
 mod crash;
 mod damage;
 mod errors;
+mod expiry;
 mod faults;
+mod golden;
 mod history;
+mod keyspaces;
 #[cfg(feature = "cli")]
 mod kill;
 #[cfg(feature = "cli")]
 mod ledger;
+mod limits;
+mod linear;
+mod memory;
 mod model;
 #[cfg(feature = "cli")]
 mod packages;
+#[cfg(all(feature = "planted-bugs", feature = "cli"))]
+#[path = "../common/planted/mod.rs"]
+mod planted;
 #[cfg(feature = "cli")]
 mod program;
+mod repair;
 mod smoke;
+mod soak;
 mod support;
 mod tidy;

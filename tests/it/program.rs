@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -76,6 +77,8 @@ impl Place {
 /// `siltstone serve` on a free port. It is killed with its owner, and no other process is.
 pub struct Server {
     child: Child,
+    /// Reads what it says on stderr all the while: it must never wait for us.
+    said: Option<JoinHandle<String>>,
     pub address: String,
     /// The line it gives to try it with.
     pub hint: String,
@@ -85,9 +88,21 @@ impl Server {
     /// Starts it, and waits until it says where it listens.
     #[track_caller]
     pub fn start(place: &Place, args: &[&str]) -> Server {
-        let mut command = place.command(&[&["serve", "--listen", "127.0.0.1:0"], args].concat());
-        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut server = Server { child, address: String::new(), hint: String::new() };
+        let command = place.command(&[&["serve", "--listen", "127.0.0.1:0"], args].concat());
+        Server::run(command)
+    }
+
+    /// Runs `command`, which becomes such a server.
+    #[track_caller]
+    pub fn run(mut command: Command) -> Server {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut err = child.stderr.take().unwrap();
+        let said = Some(std::thread::spawn(move || {
+            let mut said = Vec::new();
+            err.read_to_end(&mut said).unwrap();
+            String::from_utf8(said).unwrap()
+        }));
+        let mut server = Server { child, said, address: String::new(), hint: String::new() };
         let (said, hear) = mpsc::channel();
         let out = BufReader::new(server.child.stdout.take().unwrap());
         std::thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|line| said.send(line)));
@@ -114,11 +129,16 @@ impl Server {
     /// Waits for its end.
     pub fn wait(&mut self) -> (ExitStatus, String) {
         let status = self.child.wait().unwrap();
-        let mut said = String::new();
-        if let Some(mut stderr) = self.child.stderr.take() {
-            stderr.read_to_string(&mut said).unwrap();
-        }
-        (status, said)
+        (status, self.said.take().map(|said| said.join().unwrap()).unwrap_or_default())
+    }
+
+    /// Asks it to stop, and gives what it had said on stderr by its end, which must be a good one.
+    #[track_caller]
+    pub fn stop(&mut self) -> String {
+        assert!(Command::new("kill").arg(self.id().to_string()).status().unwrap().success());
+        let (status, said) = self.wait();
+        assert_eq!(status.code(), Some(0), "{said}");
+        said
     }
 }
 

@@ -1,4 +1,11 @@
-//! What several modules need: randomness from a seed, keys that collide, and how large a run is.
+//! What several modules need: randomness from a seed, how large a run is, seeds that failed once, work for all cores, and
+//! awaiting without a runtime.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 
 /// SplitMix64: small, fast, and the same everywhere.
 #[derive(Clone)]
@@ -30,33 +37,58 @@ impl Random {
     }
 }
 
-/// A key from a small space where keys are prefixes of each other, begin alike, and reach the limits.
-pub fn key(random: &mut Random, space: usize) -> Vec<u8> {
-    let n = random.below(space);
-    match n % 16 {
-        0 => vec![b'a'; n / 16 % 12],
-        1 => vec![0; n / 16 % 5],
-        2 => vec![0xff; n / 16 % 5],
-        3 => [&b"long"[..], &vec![b'x'; 200 + n % 7]].concat(),
-        4..8 => format!("user:{:04}:name", n).into_bytes(),
-        _ => format!("{n:x}").into_bytes(),
-    }
-}
-
-/// A value: mostly short, seldom large, different for every `stamp`.
-pub fn value(random: &mut Random, stamp: u64) -> Vec<u8> {
-    let len = match random.below(100) {
-        0..10 => 0,
-        10..90 => random.below(60),
-        90..99 => random.below(1000),
-        _ => random.below(20_000),
-    };
-    let mut value = stamp.to_le_bytes().repeat(len / 8 + 1);
-    value.truncate(len);
-    value
-}
-
 /// A number from the environment, for runs longer than CI's.
 pub fn from_env(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().map_or(default, |text| text.parse().expect("a whole number"))
+}
+
+/// The seeds that made a harness fail once: the first word of each line of its list in `tests/seeds`.
+pub fn seeds(harness: &str) -> Vec<u64> {
+    let path = format!("{}/tests/seeds/{harness}.txt", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
+    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.map(|line| line.split(' ').next().unwrap().parse().expect("a seed")).collect()
+}
+
+/// Does `work` for each seed from the first on, on as many threads as there are cores, until the sum of what it gives
+/// reaches `goal`. The first failure ends it.
+pub fn on_all_cores(first: u64, goal: u64, work: impl Fn(u64) -> u64 + Sync) -> u64 {
+    let (next, sum) = (AtomicU64::new(first), AtomicU64::new(0));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        let run = || {
+            while sum.load(Ordering::Relaxed) < goal {
+                let done = work(next.fetch_add(1, Ordering::Relaxed));
+                sum.fetch_add(done, Ordering::Relaxed);
+            }
+        };
+        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(run)).collect();
+        for thread in threads {
+            thread.join().unwrap_or_else(|failure| {
+                sum.store(u64::MAX, Ordering::Relaxed);
+                std::panic::resume_unwind(failure)
+            });
+        }
+    });
+    sum.into_inner()
+}
+
+struct Unpark(std::thread::Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Awaits without a runtime.
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(value) => return value,
+            Poll::Pending => std::thread::park(),
+        }
+    }
 }

@@ -5,6 +5,9 @@ use siltstone::{Durability, Error, Result, Slice, WriteBatch};
 use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Context, Poll, Waker};
 
+/// Longer writes keep their thread until they may be done.
+const LONG: usize = 300_000;
+
 /// Marks up to some number are reached.
 #[derive(Default)]
 pub struct Gate {
@@ -63,6 +66,8 @@ pub struct GatedEngine {
     pub log: Arc<Gate>,
     /// Writes of up to so many bytes have room.
     pub buffer: Arc<Gate>,
+    /// Ranges are walked, and long writes done, when this is open; until then they keep their thread.
+    pub work: Arc<Gate>,
     blocking_reads: bool,
     /// How often a read gives way to others before it returns, so that what it saw is old.
     yields: usize,
@@ -76,6 +81,7 @@ impl GatedEngine {
             written: Mutex::default(),
             log: Arc::default(),
             buffer: Arc::default(),
+            work: Arc::default(),
             blocking_reads: false,
             yields: 0,
         })
@@ -84,6 +90,11 @@ impl GatedEngine {
     /// Everything open, and reads that want a thread where they may block.
     pub fn blocking() -> Arc<GatedEngine> {
         Arc::new(GatedEngine { blocking_reads: true, ..GatedEngine::open() })
+    }
+
+    /// Everything open but what keeps a thread.
+    pub fn holding() -> Arc<GatedEngine> {
+        Arc::new(GatedEngine { work: Arc::default(), ..GatedEngine::open() })
     }
 
     /// Everything open, and reads that take their time.
@@ -95,6 +106,7 @@ impl GatedEngine {
         let engine = GatedEngine::shut();
         engine.log.open(u64::MAX);
         engine.buffer.open(u64::MAX);
+        engine.work.open(u64::MAX);
         Arc::into_inner(engine).unwrap()
     }
 
@@ -112,10 +124,15 @@ impl StorageEngine for GatedEngine {
     }
 
     fn range(&self, scan: Scan<'_>) -> Result<Entries> {
-        self.inner.range(scan)
+        let work = Arc::clone(&self.work);
+        let entries = self.inner.range(scan)?;
+        Ok(Box::new(entries.inspect(move |_| work.wait(1).unwrap())))
     }
 
     fn write(&self, batch: WriteBatch, durability: Option<Durability>) -> Result<Commit> {
+        if batch.byte_len() > LONG {
+            self.work.wait(1)?;
+        }
         let mut written = self.written.lock().unwrap();
         self.inner.write(batch, durability)?.wait()?;
         *written += 1;

@@ -28,10 +28,10 @@ fn a_line_over_the_limit_is_answered_and_the_connection_closed() {
 }
 
 #[test]
-fn a_value_of_many_megabytes_goes_both_ways() {
+fn the_longest_line_goes_both_ways() {
     let server = serve(Arc::new(MemoryEngine::new()), Config::default());
     let mut client = server.connect();
-    let value = "v".repeat(20 << 20);
+    let value = "v".repeat(Config::default().max_line_bytes - put("k", "").len());
     client.put("k", &value);
     assert_eq!(client.ask(r#"{"command":"read","key":"k"}"#), ok(&format!("\"{value}\"")));
     client.ping();

@@ -6,12 +6,13 @@
 use super::retain::{Retain, Verdict};
 use crate::engine::filename::FileName;
 use crate::engine::iter::Cursor;
-use crate::engine::key::{KeyspaceId, Trailer};
+use crate::engine::key::{self, KeyspaceId, Kind, Trailer};
 use crate::engine::read::TableFiles;
 use crate::engine::sstable::{TableBuilder, TableOptions, TableSummary};
+use crate::planted::{Bug, planted};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::vfs::Mode;
 use crate::{Error, Result};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// How many entries are written between two looks at the stop flag.
 const STOP_EVERY: u32 = 1024;
@@ -88,24 +89,27 @@ pub fn write_tables(
             bottom = is_bottom(key);
         }
         let trailer = cursor.trailer();
-        let kept = match retain.next(same_key, trailer, bottom) {
+        let is_expiring = trailer.kind() == Ok(Kind::PutExpiring);
+        let expiry = if is_expiring { key::expiry(cursor.value()) } else { None };
+        let kept = match retain.next(same_key, trailer, expiry, bottom) {
             Verdict::Drop => None,
-            Verdict::Keep => Some(trailer),
-            Verdict::KeepAtZero => Some(Trailer(trailer.0 & 0xff)),
+            Verdict::Keep => Some((trailer, cursor.value())),
+            Verdict::KeepAtZero => Some((Trailer(trailer.0 & 0xff), cursor.value())),
+            Verdict::KeepAsDelete => Some((Trailer::new(trailer.seq(), Kind::Delete), &[][..])),
         };
-        if let Some(trailer) = kept {
+        if let Some((trailer, value)) = kept {
             let builder = match &mut builder {
                 Some(builder) => builder,
                 None => builder.insert(begin(output, &mut written.numbers)?),
             };
-            builder.add(key, None, trailer, cursor.value())?;
+            builder.add(key, None, trailer, value)?;
         }
         cursor.next()?;
     }
     if let Some(last) = builder {
         written.summaries.push(last.finish()?);
     }
-    if !written.numbers.is_empty() {
+    if !written.numbers.is_empty() && !planted(Bug::SkipFolderSyncAfterCreate) {
         output.files.dir().sync()?;
     }
     written.kept = true;

@@ -1,6 +1,7 @@
 //! What to merge next. Pure: the same shape, cursors and urgency give the same choice.
 //!
-//! In this order:
+//! Before anything else, tables in which all has expired are *dropped*, and what has been expired for long is cleared away
+//! ([`expiry`]). Then, in this order:
 //!
 //! 1. **Level 0**, when it has `level0_trigger` tables: it is what slows reads down and what writes wait for. Only a base
 //!    level of more than twice its target that is also worse off than level 0 comes first: fed without pause it would
@@ -14,10 +15,13 @@
 //!      table that is mostly tombstones is rewritten instead where nothing lies below: there they can be dropped.
 //! (P2) A table leaves level 0 only with, or after, every older table of level 0 it shares keys with.
 //! (P3) Tables of a level that share a boundary key travel together.
-//! (P4) Every choice brings tables deeper, or drops all tombstones of a table at the bottom. So picking ends.
+//! (P4) Every choice brings tables deeper, or drops all tombstones of a table at the bottom, or all that has expired so far of
+//!      a table. So picking ends.
 //!
 //! Rejected: merging within level 0. It halves the speed of sequential loads, and level 0 empties fast enough when its
 //! tables go straight to a base level of bounded size.
+
+mod expiry;
 
 use super::shape::{Config, LAST, Shape, Targets, is_heavy, share_keys, total};
 use crate::engine::manifest::LEVELS;
@@ -46,6 +50,8 @@ pub enum Reason {
     Size,
     /// A table is mostly tombstones.
     Tombstones,
+    /// A table holds what has expired.
+    Expiry,
     /// Someone asked for it.
     Manual,
 }
@@ -61,6 +67,15 @@ pub enum Choice {
         from: usize,
         /// The level they enter.
         to: usize,
+        /// Why.
+        reason: Reason,
+    },
+    /// Tables that go without being read: nobody can see anything of them.
+    Drop {
+        /// Their numbers.
+        tables: Vec<u64>,
+        /// The level they leave.
+        level: usize,
         /// Why.
         reason: Reason,
     },
@@ -88,6 +103,7 @@ impl Cursors {
     pub fn advance(&mut self, shape: &Shape<'_>, choice: &Choice) {
         let (level, numbers) = match choice {
             Choice::Move { tables, from, .. } => (*from, tables),
+            Choice::Drop { tables, level, .. } => (*level, tables),
             Choice::Merge { level, inputs, .. } => (*level, inputs),
         };
         let last =
@@ -108,6 +124,9 @@ impl Cursors {
 #[must_use]
 pub fn pick(shape: &Shape<'_>, config: &Config, cursors: &Cursors, urgency: Urgency) -> Option<Choice> {
     let picker = Picker { shape, config, targets: shape.targets(config) };
+    if let Some(choice) = picker.wholly_expired().or_else(|| picker.due(2)) {
+        return Some(choice);
+    }
     let level0 = shape.level(0).len() as f64 / config.level0_trigger.max(1) as f64;
     let base = shape.score(&picker.targets, picker.targets.base);
     if level0 >= 1.0 && !(base > 2.0 && base > level0) {
@@ -116,14 +135,17 @@ pub fn pick(shape: &Shape<'_>, config: &Config, cursors: &Cursors, urgency: Urge
     if let Some(level) = picker.worst() {
         return picker.oversized(level, cursors);
     }
+    if let Some(choice) = picker.due(1) {
+        return Some(choice);
+    }
     match urgency {
         Urgency::Pressure => None,
         Urgency::Idle => picker.level0(Reason::Level0, |_| true).or_else(|| picker.tombstones()),
     }
 }
 
-/// The next job on the way to everything in `range` lying in the deepest level that has tables, without tombstones older
-/// than all snapshots. Called again and again on the shape that comes out, it ends.
+/// The next job on the way to everything in `range` lying in the deepest level that has tables, without what has expired, and
+/// without tombstones older than all snapshots. Called again and again on the shape that comes out, it ends.
 #[must_use]
 pub fn pick_range(shape: &Shape<'_>, config: &Config, range: KeyRange<'_>) -> Option<Choice> {
     let picker = Picker { shape, config, targets: shape.targets(config) };
@@ -137,7 +159,8 @@ pub fn pick_range(shape: &Shape<'_>, config: &Config, range: KeyRange<'_>) -> Op
             return Some(picker.sink(level, at, Reason::Manual, |t| t.tombstones > 0));
         }
     }
-    picker.rewrite(floor, Reason::Manual, |t| inside(t) && t.tombstones > 0)
+    let deleted = picker.rewrite(floor, Reason::Manual, |t| inside(t) && t.tombstones > 0);
+    deleted.or_else(|| picker.expired(floor, inside))
 }
 
 struct Picker<'a> {

@@ -16,16 +16,19 @@
 //! (D2) Everything above the last snapshot is kept: a snapshot may yet be taken between any two of these versions.
 //! (D3) A `Delete` in stripe 0 is dropped when `bottom`: no older version of the key lies anywhere but in the job's inputs.
 //!      What it hides in them goes with it.
-//! (D4) A `Put` in stripe 0 that is kept gets sequence number 0 when `bottom`: nothing older is left to be ordered against,
+//! (D4) A `Put` or `PutExpiring` in stripe 0 that is kept gets sequence number 0 when `bottom`: nothing older is left to be ordered against,
 //!      and numbers that are all alike cost no space. (K1) holds, for stripe 0 keeps one version of a key. A snapshot at 0
 //!      sees an empty database: while there is one, nothing but what is 0 already is in stripe 0.
-//! (D5) Kinds this build does not support neither hide nor change: they are kept. One that concerns a single key and lies
+//! (D5) A `PutExpiring` whose time has come for every snapshot counts as a `Delete`, and is kept as one where D1 keeps it:
+//!      what it hides stays hidden, its value goes. Until then it counts as a `Put`.
+//! (D6) Kinds this build does not support neither hide nor change: they are kept. One that concerns a single key and lies
 //!      under a version that D3 or D4 has settled is dropped: no one sees it, and it would come back from under a dropped
 //!      `Delete`, or stand behind a lower number.
 //!
 //! A job that writes to level 0 always says `bottom` is false: the tables of level 0 are ordered by sequence numbers.
 
 use crate::engine::key::{Kind, Trailer};
+use crate::planted::{Bug, planted};
 
 /// What becomes of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +37,8 @@ pub enum Verdict {
     Keep,
     /// It is written with sequence number 0.
     KeepAtZero,
+    /// It is written as a `Delete`.
+    KeepAsDelete,
     /// It is not written.
     Drop,
 }
@@ -43,7 +48,9 @@ pub enum Verdict {
 pub struct Retain<'a> {
     /// Ascending; the last is what is visible when the job starts.
     snapshots: &'a [u64],
-    /// The stripe of the newest `Put` or `Delete` of the key so far; older ones in it are hidden.
+    /// What expires up to then has expired for every snapshot, live or to come.
+    horizon: u64,
+    /// The stripe of the newest `Put` (expiring or not) or `Delete` of the key so far; older ones in it are hidden.
     hidden: Option<usize>,
     /// True when D3 or D4 has settled a version of the key: nothing older can be seen.
     settled: bool,
@@ -51,17 +58,17 @@ pub struct Retain<'a> {
 
 impl<'a> Retain<'a> {
     /// Decides for a job that started with these snapshots live, ascending, the last of them the sequence number that was
-    /// visible then, read after the job's inputs were fixed.
+    /// visible then, read after the job's inputs were fixed. What expires up to `horizon` has expired for all of them.
     #[must_use]
-    pub fn new(snapshots: &'a [u64]) -> Retain<'a> {
+    pub fn new(snapshots: &'a [u64], horizon: u64) -> Retain<'a> {
         debug_assert!(snapshots.is_sorted(), "snapshots ascend");
-        Retain { snapshots, hidden: None, settled: false }
+        Retain { snapshots, horizon, hidden: None, settled: false }
     }
 
-    /// The verdict for the next entry. `same_key`: the entry before had this key too. `bottom`: no older version of the
-    /// key lies outside the job's inputs, and the output is not level 0.
+    /// The verdict for the next entry, with its expiry if it has one. `same_key`: the entry before had this key too.
+    /// `bottom`: no older version of the key lies outside the job's inputs, and the output is not level 0.
     #[inline]
-    pub fn next(&mut self, same_key: bool, trailer: Trailer, bottom: bool) -> Verdict {
+    pub fn next(&mut self, same_key: bool, trailer: Trailer, expiry: Option<u64>, bottom: bool) -> Verdict {
         if !same_key {
             self.hidden = None;
             self.settled = false;
@@ -71,8 +78,17 @@ impl<'a> Retain<'a> {
             return Verdict::Keep;
         }
         match trailer.kind() {
-            Ok(kind @ (Kind::Put | Kind::Delete)) => self.decide(kind, stripe, bottom),
-            Ok(Kind::Merge | Kind::Indirect | Kind::PutExpiring) if self.settled => Verdict::Drop,
+            Ok(Kind::PutExpiring) if expiry.is_some_and(|at| at <= self.horizon) => {
+                if planted(Bug::ExpiredUncoversOlder) {
+                    return Verdict::Drop;
+                }
+                match self.decide(Kind::Delete, stripe, bottom) {
+                    Verdict::Keep => Verdict::KeepAsDelete,
+                    other => other,
+                }
+            }
+            Ok(kind @ (Kind::Put | Kind::PutExpiring | Kind::Delete)) => self.decide(kind, stripe, bottom),
+            Ok(Kind::Merge | Kind::Indirect) if self.settled => Verdict::Drop,
             _ => Verdict::Keep,
         }
     }
@@ -83,11 +99,14 @@ impl<'a> Retain<'a> {
             return Verdict::Drop;
         }
         self.hidden = Some(stripe);
+        if planted(Bug::DropTombstoneAboveBottom) && kind == Kind::Delete {
+            return Verdict::Drop;
+        }
         if stripe > 0 || !bottom {
             return Verdict::Keep;
         }
         self.settled = true;
-        if kind == Kind::Put { Verdict::KeepAtZero } else { Verdict::Drop }
+        if kind == Kind::Delete { Verdict::Drop } else { Verdict::KeepAtZero }
     }
 
     /// The first snapshot that sees `seq`; how many there are when none does.
@@ -104,10 +123,13 @@ impl<'a> Retain<'a> {
 mod tests {
     use super::*;
 
-    /// `versions` newest first: a letter for the kind (Put, Delete, Merge, Range, ?: unknown) and the sequence number.
-    /// `expected`: k keep, z keep at zero, d drop.
+    /// What has expired, and what has not, at the horizon of these tests.
+    const HORIZON: u64 = 100;
+
+    /// `versions` newest first: a letter for the kind (Put, Delete, Expired, Lasting, Merge, Range, ?: unknown) and the
+    /// sequence number. `expected`: k keep, z keep at zero, t keep as a tombstone, d drop.
     fn check(snapshots: &[u64], versions: &str, bottom: bool, expected: &str) {
-        let mut retain = Retain::new(snapshots);
+        let mut retain = Retain::new(snapshots, HORIZON);
         let mut found = String::new();
         for (i, text) in versions.split_whitespace().enumerate() {
             let kind = match &text[..1] {
@@ -115,12 +137,19 @@ mod tests {
                 "D" => Kind::Delete as u64,
                 "M" => Kind::Merge as u64,
                 "R" => Kind::DeleteRange as u64,
+                "E" | "L" => Kind::PutExpiring as u64,
                 _ => 99,
             };
+            let expiry = match &text[..1] {
+                "E" => Some(HORIZON),
+                "L" => Some(HORIZON + 1),
+                _ => None,
+            };
             let trailer = Trailer(text[1..].parse::<u64>().unwrap() << 8 | kind);
-            found.push(match retain.next(i > 0, trailer, bottom) {
+            found.push(match retain.next(i > 0, trailer, expiry, bottom) {
                 Verdict::Keep => 'k',
                 Verdict::KeepAtZero => 'z',
+                Verdict::KeepAsDelete => 't',
                 Verdict::Drop => 'd',
             });
         }
@@ -148,6 +177,13 @@ mod tests {
         check(&[0, 9], "P5", true, "k");
         check(&[0], "P0", true, "z");
         check(&[9], "P0", true, "z");
+        // What has expired is a tombstone, and goes as one; what lasts is a put.
+        check(&[9], "E8 P7", false, "td");
+        check(&[9], "E8 P7", true, "dd");
+        check(&[5, 9], "E8 P4", true, "tz");
+        check(&[9], "L8 P7", true, "zd");
+        check(&[9], "P8 E7 L6", false, "kdd");
+        check(&[4], "E8 E3", true, "kd");
         // Reserved kinds stay and hide nothing, but for what no one can see at the bottom.
         check(&[9], "M8 P7 M6 D5", true, "kzdd");
         check(&[9], "M8 P7 M6 D5", false, "kkkd");
@@ -155,13 +191,15 @@ mod tests {
         check(&[9], "D8 M7 P6 R5 ?4", false, "kkdkk");
     }
 
-    /// What a reader at `seq` sees: merge operands down to a value, or to nothing.
+    /// What a reader at `seq` sees whose time is the horizon: merge operands down to a value, or to nothing. Odd expiring
+    /// versions have expired.
     fn read(versions: &[(u64, Kind, u64)], below: u64, seq: u64) -> Vec<u64> {
         let mut seen = Vec::new();
         for (_, kind, value) in versions.iter().filter(|(at, ..)| *at <= seq) {
             match kind {
                 Kind::Delete => return seen,
-                Kind::Put => {
+                Kind::PutExpiring if value % 2 == 1 => return seen,
+                Kind::Put | Kind::PutExpiring => {
                     seen.push(*value);
                     return seen;
                 }
@@ -176,7 +214,7 @@ mod tests {
     /// see what they saw before, and nothing is kept that no one needs.
     #[test]
     fn every_small_history() {
-        let kinds = [None, Some(Kind::Put), Some(Kind::Delete), Some(Kind::Merge)];
+        let kinds = [None, Some(Kind::Put), Some(Kind::Delete), Some(Kind::PutExpiring), Some(Kind::Merge)];
         for history in 0..kinds.len().pow(4) {
             let kind = |seq: u64| kinds[history / kinds.len().pow(seq as u32 - 1) % kinds.len()];
             let before: Vec<_> = (1..=4).rev().filter_map(|seq| Some((seq, kind(seq)?, seq))).collect();
@@ -191,10 +229,12 @@ mod tests {
 
     fn check_history(before: &[(u64, Kind, u64)], snapshots: &[u64], bottom: bool) {
         let Some((earliest, visible)) = snapshots.first().zip(snapshots.last()) else { return };
-        let mut retain = Retain::new(snapshots);
+        let mut retain = Retain::new(snapshots, HORIZON);
         let mut after = Vec::new();
         for (i, (seq, kind, value)) in before.iter().enumerate() {
-            let verdict = retain.next(i > 0, Trailer::new(*seq, *kind), bottom);
+            let expired = *kind == Kind::PutExpiring && value % 2 == 1;
+            let expiry = (*kind == Kind::PutExpiring).then(|| HORIZON + 1 - value % 2);
+            let verdict = retain.next(i > 0, Trailer::new(*seq, *kind), expiry, bottom);
             // The plain definition: someone sees it as the newest, and it is no tombstone over nothing.
             let seen = |s: &u64| {
                 before.iter().find(|v| v.0 <= *s && v.1 != Kind::Merge).is_some_and(|v| v.0 == *seq)
@@ -205,7 +245,9 @@ mod tests {
                 let expected = match kind {
                     _ if !needed => Verdict::Drop,
                     Kind::Delete if settled => Verdict::Drop,
-                    Kind::Put if settled => Verdict::KeepAtZero,
+                    _ if expired && settled => Verdict::Drop,
+                    _ if expired && seq <= visible => Verdict::KeepAsDelete,
+                    Kind::Put | Kind::PutExpiring if settled => Verdict::KeepAtZero,
                     _ => Verdict::Keep,
                 };
                 assert_eq!(verdict, expected, "{before:?}, {snapshots:?}, bottom {bottom}, version {seq}");
@@ -213,6 +255,7 @@ mod tests {
             match verdict {
                 Verdict::Keep => after.push((*seq, *kind, *value)),
                 Verdict::KeepAtZero => after.push((0, *kind, *value)),
+                Verdict::KeepAsDelete => after.push((*seq, Kind::Delete, *value)),
                 Verdict::Drop => {}
             }
         }

@@ -39,6 +39,25 @@ pub struct Shape<'a> {
     levels: [Vec<&'a TableSummary>; LEVELS],
     oldest_snapshot: u64,
     entry_bytes: u64,
+    expiry: Expiry,
+}
+
+/// Up to when what expires has expired for all readers, and how long it may stay after that; both in milliseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Expiry {
+    /// Since 1970; 0 when nothing expires.
+    pub horizon: u64,
+    /// How long expired data may stay.
+    pub lag: u64,
+}
+
+impl Expiry {
+    /// Whether the table has held expired data for so many lags.
+    #[must_use]
+    pub fn is_due(&self, table: &TableSummary, lags: u64) -> bool {
+        let since = table.min_expiry.saturating_add(self.lag.saturating_mul(lags));
+        table.expiring > 0 && since <= self.horizon
+    }
 }
 
 /// What each level should hold.
@@ -68,7 +87,19 @@ impl<'a> Shape<'a> {
         let all = || levels.iter().flatten();
         let entries: u64 = all().map(|t| t.entries).fold(0, u64::saturating_add);
         let raw: u64 = all().map(|t| t.raw_bytes).fold(0, u64::saturating_add);
-        Shape { oldest_snapshot, entry_bytes: raw / entries.max(1), levels }
+        Shape { oldest_snapshot, entry_bytes: raw / entries.max(1), levels, expiry: Expiry::default() }
+    }
+
+    /// The same tables, at a time at which some of what they hold has expired.
+    #[must_use]
+    pub fn at(self, expiry: Expiry) -> Shape<'a> {
+        Shape { expiry, ..self }
+    }
+
+    /// What has expired.
+    #[must_use]
+    pub fn expiry(&self) -> Expiry {
+        self.expiry
     }
 
     /// The tables of a level.

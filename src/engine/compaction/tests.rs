@@ -2,7 +2,7 @@
 
 use super::picker::{Choice, Cursors, Urgency, pick, pick_range};
 use super::retain::{Retain, Verdict};
-use super::shape::{Config, LAST, Shape};
+use super::shape::{Config, Expiry, LAST, Shape};
 use crate::engine::key::{Kind, Trailer};
 use crate::engine::manifest::LEVELS;
 use crate::engine::manifest::edit::Edit;
@@ -24,6 +24,7 @@ fn text(choice: Option<Choice>) -> String {
     match choice {
         None => "nothing".into(),
         Some(Choice::Move { tables, from, to, .. }) => format!("move {} from {from} to {to}", list(&tables)),
+        Some(Choice::Drop { tables, level, .. }) => format!("drop {} of {level}", list(&tables)),
         Some(Choice::Merge { level, inputs, output_level, output_inputs, .. })
             if output_inputs.is_empty() =>
         {
@@ -42,6 +43,41 @@ fn check(tree_text: &str, urgency: Urgency, expected: &str) {
 }
 
 use Urgency::{Idle, Pressure};
+
+/// As [`check`], where of the named tables so many entries expire, from one time to another, with a lag of 100.
+fn check_expiry(text_: &str, expiring: &[(u64, u64, u64, u64)], horizon: u64, expected: &str) {
+    let mut levels = tree(text_);
+    for table in levels.iter_mut().flatten() {
+        if let Some((_, count, min, max)) = expiring.iter().find(|(number, ..)| *number == table.number) {
+            (table.expiring, table.min_expiry, table.max_expiry) = (*count, *min, *max);
+        }
+    }
+    let shape = shape(&levels, 1000).at(Expiry { horizon, lag: 100 });
+    let found = text(pick(&shape, &CONFIG, &Cursors::default(), Pressure));
+    assert_eq!(found, expected, "{text_}, {expiring:?} at {horizon}");
+}
+
+#[test]
+fn what_has_expired_goes_in_time() {
+    let all = tree("L6: 1[a-c]")[6][0].entries;
+    let one = [(1, all, 50, 60)];
+    // Everything expired and nothing below: gone at once, unread.
+    check_expiry("L6: 1[a-c]", &one, 59, "nothing");
+    check_expiry("L6: 1[a-c]", &one, 60, "drop 1 of 6");
+    check_expiry("L5: 1[a-c] \n L6: 2[d-e]", &one, 60, "drop 1 of 5");
+    check_expiry("L5: 1[a-c] \n L6: 2[b-e]", &one, 60, "nothing");
+    check_expiry("L0: 1[a-c] 2[b-d]", &one, 60, "nothing");
+    check_expiry("L0: 2[b-d] 1[a-c]", &one, 60, "drop 1 of 0");
+    // Due after the lag: rewritten in place, or merged with what it meets below.
+    check_expiry("L6: 1[a-c] 2[d-e]", &[(1, 1, 50, 60)], 149, "nothing");
+    check_expiry("L6: 1[a-c] 2[d-e]", &[(1, 1, 50, 60)], 150, "merge 1 from 6 to 6");
+    check_expiry("L5: 1[a-c] \n L6: 2[b-e]", &one, 150, "merge 1 from 5 with 2 in 6");
+    check_expiry("L0: 1[a-c] 2[b-d]", &one, 150, "merge 1 2 from 0 to 6");
+    // Twice overdue comes before level 0.
+    let busy = "L0: 9[a-m] 8[a-m] 7[a-m] 6[a-m] \n L6: 1[a-c] 2[d-e]";
+    check_expiry(busy, &[(1, 1, 50, 60)], 249, "merge 9 8 7 6 from 0 with 1 2 in 6");
+    check_expiry(busy, &[(1, 1, 50, 60)], 250, "merge 1 from 6 to 6");
+}
 
 #[test]
 fn level_0_goes_straight_to_the_base_level() {
@@ -280,6 +316,7 @@ impl Model {
                 let removed = tables.iter().map(|t| (from as u8, *t)).collect();
                 self.apply(&Edit { added, removed, ..Edit::default() }, &BTreeMap::new());
             }
+            Choice::Drop { .. } => unreachable!("nothing expires here"),
             Choice::Merge { level, inputs, output_level, output_inputs, .. } => {
                 let removed = inputs
                     .iter()
@@ -300,7 +337,7 @@ impl Model {
         let mut entries: Vec<Entry> = inputs.iter().flat_map(|(_, t)| t.handle.iter().cloned()).collect();
         assert!(!entries.is_empty());
         entries.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(&a.1)));
-        let mut retain = Retain::new(boundaries);
+        let mut retain = Retain::new(boundaries, 0);
         let mut outputs = vec![Vec::new()];
         let mut last: Option<Vec<u8>> = None;
         for (key, seq, kind) in entries {
@@ -311,11 +348,11 @@ impl Model {
                 t.handle.iter().any(|e| e.0 == key && e.1 <= seq)
             };
             let bottom = !others.iter().any(|other| older(&other));
-            let verdict = retain.next(same, Trailer::new(seq, kind), bottom);
+            let verdict = retain.next(same, Trailer::new(seq, kind), None, bottom);
             let kept = match verdict {
                 Verdict::Keep => Some(seq),
                 Verdict::KeepAtZero => Some(0),
-                Verdict::Drop => None,
+                Verdict::Drop | Verdict::KeepAsDelete => None,
             };
             if !same && outputs.last().is_some_and(|table| table.len() >= 8) {
                 outputs.push(Vec::new());

@@ -5,19 +5,21 @@
 //! 1. No more calls are let in. The commit lock is taken once, so the last write under way has finished.
 //! 2. Background threads are told to stop, and awaited; a running compaction gives up within a thousand entries.
 //! 3. The buffers are flushed. Then no log segment is needed, and an edit says so.
-//! 4. The manifest is closed cleanly; log segments and spares are removed; the lock is let go.
+//! 4. The manifest is closed cleanly; log segments and spares are removed.
+//! 5. For iterators that go on: tables that nobody has read yet are opened. The lock is let go.
 
 use super::background;
+use super::commit::MAX_SEALED;
 use super::inner::{Inner, Signals};
 use super::open::RecoveryReport;
 use crate::engine::filename::FileName;
 use crate::engine::manifest::Edit;
 use crate::engine::read::LazyTable;
+use crate::sync::Mutex;
+use crate::sync::atomic::Ordering;
+use crate::sync::thread::JoinHandle;
 use crate::{Error, Result};
-use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::thread::JoinHandle;
 
 /// An open database with its threads and its lock. Dropping it closes it.
 pub struct Handle {
@@ -52,7 +54,8 @@ impl Handle {
         &self.report
     }
 
-    pub fn close(&self) -> Result<()> {
+    /// Closes. Iterators are among the `holders` of the database, if there are more than one.
+    pub fn close(&self, holders: usize) -> Result<()> {
         // Whoever comes second waits here until the first is through.
         let mut running = self.running.lock();
         let Some(Running { threads, _lock }) = running.take() else { return Ok(()) };
@@ -62,17 +65,21 @@ impl Handle {
         self.inner.stop_threads(threads);
         // For those who await a commit: nobody else would wake them now.
         let synced = self.inner.sync_all();
-        match poisoned {
+        let closed = match poisoned {
             // What the files hold is not certain: leave them to the next open.
             Some(cause) => Err(Error::ReadOnly { cause }),
             None => synced.and_then(|()| self.inner.shut_down()),
+        };
+        if holders > 1 {
+            self.inner.open_tables_for_iterators();
         }
+        closed
     }
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        if let Err(error) = self.close() {
+        if let Err(error) = self.close(0) {
             tracing::warn!(%error, "closing failed; the next open reads the log");
         }
     }
@@ -92,6 +99,15 @@ impl Inner {
         }
     }
 
+    /// Whoever opens the folder next may remove tables that iterators of this database have not come to yet. What is open
+    /// stays readable; and those that compactions have replaced are open, since these have read them.
+    fn open_tables_for_iterators(&self) {
+        for (_, table) in self.super_version.load().version.tables() {
+            // A table that cannot be opened gives its error to whoever reads it.
+            let _ = table.handle.open();
+        }
+    }
+
     fn shut_down(&self) -> Result<()> {
         if !self.commit.lock().active.memtable().is_empty() {
             let mut committer = self.commit.lock();
@@ -104,7 +120,7 @@ impl Inner {
             (committer.log.number(), committer.log.position())
         };
         let mut manifest = self.manifest.lock();
-        let edit = Edit { min_log: Some(segment + 1), log_base: Some(base), ..Edit::default() };
+        let edit = Edit { min_log: Some(segment + 1), log_base: Some(base), ..self.edit() };
         let mut make = |summary: &_| LazyTable::new(Arc::clone(&self.files), summary);
         manifest.commit(&edit, &mut make)?;
         manifest.close(self.visible.0.load(Ordering::Acquire))?;
@@ -120,19 +136,16 @@ impl Inner {
     pub fn flush_all(&self) -> Result<()> {
         self.check_writable()?;
         *self.flush_error.lock() = None;
-        {
-            let mut committer = self.commit.lock();
-            if !committer.active.memtable().is_empty() {
-                self.seal(&mut committer)?;
-            }
-        }
-        let goal = self.visible.0.load(Ordering::Acquire);
+        let mut goal = None;
+        // The thread may be resting after a failure.
+        self.signals.flush.raise();
         loop {
             let seen = self.signals.room.count();
             self.check_writable()?;
-            let waits =
-                self.buffers.lock().sealed.iter().any(|(m, _)| m.min_seq().is_some_and(|seq| seq <= goal));
-            if !waits {
+            if goal.is_none() {
+                goal = self.seal_if_room()?;
+            }
+            if goal.is_some_and(|goal| !self.waits_for_flush(goal)) {
                 return Ok(());
             }
             if self.options.background == crate::engine::options::Background::Stepped {
@@ -146,15 +159,37 @@ impl Inner {
         }
     }
 
+    /// Seals the active buffer unless as many wait as may; gives up to where buffers must be flushed then.
+    fn seal_if_room(&self) -> Result<Option<u64>> {
+        let mut committer = self.commit.lock();
+        if !committer.active.memtable().is_empty() {
+            if self.buffers.lock().sealed.len() >= MAX_SEALED {
+                return Ok(None);
+            }
+            self.seal(&mut committer)?;
+        }
+        Ok(Some(committer.next_seq - 1))
+    }
+
+    /// Whether a buffer with an entry up to `goal` waits for its flush.
+    fn waits_for_flush(&self, goal: u64) -> bool {
+        self.buffers.lock().sealed.iter().any(|(m, _)| m.min_seq().is_some_and(|seq| seq <= goal))
+    }
+
     /// Compacts a range of engine keys to the bottom, on the calling thread.
     pub fn compact_range(&self, lower: &[u8], upper: Option<&[u8]>) -> Result<()> {
         self.flush_all()?;
         loop {
             let _one_at_a_time = self.compacting.lock();
             self.check_writable()?;
-            if !self.compact_range_once(lower, upper)? {
+            let worked = self.with_reserve(|| self.compact_range_once(lower, upper))?;
+            // At once: the next step may need the space.
+            self.remove_obsolete()?;
+            if !worked {
                 drop(_one_at_a_time);
-                return self.remove_obsolete();
+                // Another compaction may have found no space, which this one has given back.
+                self.compaction_wants_space.store(false, Ordering::Relaxed);
+                return self.look_for_space().map(|_| ());
             }
         }
     }

@@ -15,9 +15,11 @@ use crate::engine::memtable::{self, Memtable};
 use crate::engine::options::Background;
 use crate::engine::read::SuperVersion;
 use crate::error::StallReason;
+use crate::planted::{Bug, planted};
+use crate::sync::MutexGuard;
+use crate::sync::atomic::Ordering;
 use crate::{Error, Result};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -35,20 +37,36 @@ impl Inner {
             return Ok(self.commit.lock().log.position());
         }
         self.rest_if_throttled(payload.len())?;
-        let mut committer = self.lock_with_room()?;
-        self.apply(&mut committer, payload, count)
+        let position = loop {
+            let mut committer = self.lock_with_room(payload)?;
+            let applied = self.apply(&mut committer, payload, count);
+            drop(committer);
+            if let Some(position) = self.unless_reserve_helps(applied, payload)? {
+                break position;
+            }
+        };
+        if self.options.background == Background::Stepped {
+            self.step_after_write();
+        }
+        Ok(position)
     }
 
     /// As [`Inner::write`], but never waits: who writes so has asked [`Inner::poll_room`], and the active buffer takes what was
     /// let in even when it is full.
     pub fn write_now(&self, payload: &[u8], count: u32) -> Result<u64> {
-        let mut committer = self.commit.lock();
-        self.check_writable()?;
-        if count == 0 {
-            return Ok(committer.log.position());
+        loop {
+            let mut committer = self.commit.lock();
+            self.check_takes(payload)?;
+            if count == 0 {
+                return Ok(committer.log.position());
+            }
+            self.make_room(&mut committer)?;
+            let applied = self.apply(&mut committer, payload, count);
+            drop(committer);
+            if let Some(position) = self.unless_reserve_helps(applied, payload)? {
+                return Ok(position);
+            }
         }
-        self.make_room(&mut committer)?;
-        self.apply(&mut committer, payload, count)
     }
 
     /// Ready when a write of `bytes` can go ahead.
@@ -90,7 +108,16 @@ impl Inner {
         };
         let now = self.options.clock.monotonic();
         let waited = now.saturating_sub(*self.full_since.lock().get_or_insert(now));
-        if waited >= self.options.stall_deadline { Err(Error::Stalled { reason, waited }) } else { Ok(false) }
+        self.check_worth_waiting(reason, waited).map(|()| false)
+    }
+
+    /// An error when a write has waited too long, or for something that does not come by itself.
+    fn check_worth_waiting(&self, reason: StallReason, waited: Duration) -> Result<()> {
+        match self.full_disk_behind(reason) {
+            Some(full) => Err(full),
+            None if waited >= self.options.stall_deadline => Err(Error::Stalled { reason, waited }),
+            None => Ok(()),
+        }
     }
 
     fn apply(&self, committer: &mut Committer, payload: &[u8], count: u32) -> Result<u64> {
@@ -107,20 +134,33 @@ impl Inner {
         // Even if the append fails the numbers are gone: a piece of the record may be in the file (wal W1).
         committer.next_seq = last + 1;
         let appended = committer.log.append(first, count, payload, self.group_sync.synced());
-        let position = self.poison_unless_transient(appended)?;
+        if planted(Bug::ReuseSequence) && appended.is_err() {
+            committer.next_seq = first;
+        }
+        let mut logged = self.note_space(self.poison_unless_transient(appended));
+        if !planted(Bug::PublishBeforeLogged) {
+            logged = Ok(logged?);
+        }
         if committer.log.wants_next() && !self.spare_asked.swap(true, Ordering::Relaxed) {
             self.signals.log.raise();
+        }
+        if planted(Bug::VisibleBeforeApplied) {
+            self.visible.0.store(last, Ordering::Release);
+            crate::sync::thread::yield_now();
         }
         let mut seq = first;
         for entry in batch::entries(payload) {
             let entry = entry.map_err(|(at, why)| Error::invalid(format!("batch, at byte {at}: {why}")))?;
             let trailer = Trailer::new(seq, entry.kind);
             committer.active.insert(entry.key, hash(entry.key), trailer, entry.value);
+            if planted(Bug::BatchInTwoSteps) {
+                self.visible.0.store(seq, Ordering::Release);
+            }
             seq += 1;
         }
         debug_assert_eq!(seq, last + 1, "the count of a batch is the number of its entries");
         self.visible.0.store(last, Ordering::Release);
-        Ok(position)
+        logged
     }
 
     /// Goes on in the spare segment, if one is ready; if not, the present one grows. After a full disk the same spare is
@@ -128,19 +168,26 @@ impl Inner {
     fn next_segment(&self, committer: &mut Committer) -> Result<()> {
         let Some(spare) = committer.spare.clone() else { return Ok(()) };
         let (next_seq, synced) = (committer.next_seq, self.group_sync.synced());
-        self.poison_unless_transient(committer.log.rotate(spare, next_seq, synced))?;
+        committer.spare_may_be_named = true;
+        let rotated = committer.log.rotate(spare, next_seq, synced);
+        self.note_space(self.poison_unless_transient(rotated))?;
         committer.spare = None;
+        committer.spare_may_be_named = false;
         self.spare_asked.store(false, Ordering::Relaxed);
         Ok(())
     }
 
     /// Takes the commit lock when the active buffer has room, waiting for that if need be.
-    fn lock_with_room(&self) -> Result<parking_lot::MutexGuard<'_, Committer>> {
+    fn lock_with_room(&self, payload: &[u8]) -> Result<MutexGuard<'_, Committer>> {
         let mut waited: Option<Duration> = None;
         loop {
             let seen = self.signals.room.count();
             let mut committer = self.commit.lock();
-            self.check_writable()?;
+            if let Err(refused) = self.check_takes(payload) {
+                drop(committer);
+                self.step_for_space(refused)?;
+                continue;
+            }
             let Some(reason) = self.make_room(&mut committer)? else { return Ok(committer) };
             drop(committer);
             let since = *waited.get_or_insert_with(|| self.options.clock.monotonic());
@@ -157,9 +204,7 @@ impl Inner {
             };
         }
         let waited = self.options.clock.monotonic().saturating_sub(since);
-        if waited >= self.options.stall_deadline {
-            return Err(Error::Stalled { reason, waited });
-        }
+        self.check_worth_waiting(reason, waited)?;
         self.signals.room.wait(seen, Some(LOOK_AGAIN));
         let now = self.options.clock.monotonic().saturating_sub(since);
         self.counters.stalled(reason, now.saturating_sub(waited));
@@ -169,7 +214,7 @@ impl Inner {
     /// Seals the active buffer when it is full and may be; the reason why not otherwise.
     fn make_room(&self, committer: &mut Committer) -> Result<Option<StallReason>> {
         let active = committer.active.memtable();
-        if !self.is_full_buffer(active) {
+        if !self.is_full_buffer(active) && !self.is_to_be_flushed_early(committer) {
             return Ok(None);
         }
         if let Some(reason) = self.throttle.stopped() {
@@ -185,6 +230,11 @@ impl Inner {
     fn is_full_buffer(&self, active: &Memtable) -> bool {
         active.bytes() >= self.options.memtable_bytes
             || active.entries() >= self.options.memtable_entries as u64
+    }
+
+    /// On a full disk the log is kept short: what it takes up goes on in a small segment, and the rest is given back.
+    fn is_to_be_flushed_early(&self, committer: &Committer) -> bool {
+        self.is_disk_full() && committer.spare.is_some() && !committer.active.memtable().is_empty()
     }
 
     fn is_full(&self) -> bool {

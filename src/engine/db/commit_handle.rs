@@ -3,9 +3,9 @@
 use super::Db;
 use crate::Result;
 use crate::engine::options::{Background, Durability};
+use crate::sync::atomic::Ordering;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 /// The second half of a write: waiting until it is as durable as was asked for.

@@ -11,15 +11,15 @@ use crate::Result;
 use crate::engine::compaction::output::{Output, write_tables};
 use crate::engine::compaction::picker::{self, Choice, Urgency};
 use crate::engine::compaction::retain::Retain;
-use crate::engine::compaction::shape::{Config, Shape};
+use crate::engine::compaction::shape::{Config, Expiry, Shape};
 use crate::engine::iter::Merge;
 use crate::engine::manifest::Edit;
 use crate::engine::options::{Compression, Options};
 use crate::engine::read::{LevelCursor, Source, TableRef, Version};
 use crate::engine::sstable::TableOptions;
+use crate::sync::atomic::Ordering;
 use std::ops::Bound;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// What the picker needs to know of the options.
 fn config(options: &Options) -> Config {
@@ -47,7 +47,7 @@ impl Inner {
     /// Does one compaction; false when none is worth it.
     pub fn compact_once(&self, urgency: Urgency) -> Result<bool> {
         let version = Arc::clone(&self.super_version.load().version);
-        let shape = Shape::of(&version, self.oldest_boundary());
+        let shape = self.shape(&version);
         let choice = {
             let mut cursors = self.picker_cursors.lock();
             let choice = picker::pick(&shape, &config(&self.options), &cursors, urgency);
@@ -62,7 +62,7 @@ impl Inner {
     /// Does one step of compacting `lower..upper` down to the bottom; false when it is there.
     pub fn compact_range_once(&self, lower: &[u8], upper: Option<&[u8]>) -> Result<bool> {
         let version = Arc::clone(&self.super_version.load().version);
-        let shape = Shape::of(&version, self.oldest_boundary());
+        let shape = self.shape(&version);
         let range = (Bound::Included(lower), upper.map_or(Bound::Unbounded, Bound::Excluded));
         match picker::pick_range(&shape, &config(&self.options), range) {
             None => Ok(false),
@@ -70,9 +70,10 @@ impl Inner {
         }
     }
 
-    /// The lowest sequence number whose view must be kept.
-    fn oldest_boundary(&self) -> u64 {
-        self.snapshots.boundaries(&self.visible.0).first().copied().unwrap_or(0)
+    fn shape<'a>(&self, version: &'a Version) -> Shape<'a> {
+        let (boundaries, horizon) = self.boundaries();
+        let lag = u64::try_from(self.options.expiry_lag.as_millis()).unwrap_or(u64::MAX);
+        Shape::of(version, boundaries.first().copied().unwrap_or(0)).at(Expiry { horizon, lag })
     }
 
     /// Does what was chosen; true.
@@ -87,12 +88,18 @@ impl Inner {
     fn prepare_edit(&self, version: &Arc<Version>, choice: Choice) -> Result<Edit> {
         match choice {
             Choice::Move { from, to, tables, .. } => {
-                let mut edit = Edit::default();
+                let mut edit = self.edit();
                 for table in numbered(version, from, &tables) {
                     edit.removed.push((from as u8, table.summary.number));
                     edit.added.push((to as u8, table.summary.clone()));
                 }
                 Ok(edit)
+            }
+            Choice::Drop { tables, level, .. } => {
+                let tables = numbered(version, level, &tables);
+                let bytes: u64 = tables.iter().map(|t| t.summary.len).sum();
+                tracing::debug!(level, tables = tables.len(), bytes, "dropped tables unread");
+                Ok(Edit { removed: removals(level, &tables).collect(), ..self.edit() })
             }
             Choice::Merge { level, inputs, output_level, output_inputs, .. } => {
                 let upper = numbered(version, level, &inputs);
@@ -112,8 +119,8 @@ impl Inner {
         let read: u64 = upper.iter().chain(&lower).map(|t| t.summary.len).sum();
         let removed = removals(level, &upper).chain(removals(output_level, &lower)).collect::<Vec<_>>();
         let mut cursor = Merge::new(sources(level, &upper).chain(sources(output_level, &lower)).collect());
-        let boundaries = self.snapshots.boundaries(&self.visible.0);
-        let mut retain = Retain::new(&boundaries);
+        let (boundaries, horizon) = self.boundaries();
+        let mut retain = Retain::new(&boundaries, horizon);
         let mut outside = Outside::new(version, level, output_level, &removed);
         let output = Output {
             files: &self.files,
@@ -131,7 +138,7 @@ impl Inner {
             added: added.into_iter().map(|s| (output_level as u8, s)).collect(),
             removed,
             next_table: Some(self.next_table.load(Ordering::Relaxed)),
-            ..Edit::default()
+            ..self.edit()
         })
     }
 
@@ -148,6 +155,7 @@ impl Inner {
             block_bytes: self.options.block_bytes,
             compression,
             filter_bits: self.options.filter_bits,
+            clean_seq: 0,
         }
     }
 

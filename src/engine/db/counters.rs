@@ -1,9 +1,9 @@
 //! What happened since the database was opened, counted where it happens.
 
 use crate::error::StallReason;
-use parking_lot::Mutex;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU64, Ordering};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// The counters. None of these is touched by a put or a get.

@@ -3,8 +3,8 @@
 //! The first such write after a sync sets the deadline, later ones find it set; so the background thread sleeps while nothing
 //! is written, and no write is left unsynced for longer than its interval and one sync.
 
+use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::vfs::Clock;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 const NONE: u64 = u64::MAX;

@@ -4,6 +4,8 @@
 //!      read a look.
 //! (F2) The snapshot boundaries are read after the buffers are fixed (`snapshot_list` S1).
 //! (F3) A log segment is let go only after the edit that makes it needless is durable.
+//! (F4) On a full disk one buffer is flushed at a time, and no segment is kept: so each flush gives back more space than it
+//!      took before the next one begins (`space`).
 
 use super::inner::{Inner, LogStart};
 use crate::Result;
@@ -14,17 +16,18 @@ use crate::engine::iter::Merge;
 use crate::engine::manifest::Edit;
 use crate::engine::memtable::Memtable;
 use crate::engine::wal::segment;
+use crate::planted::{Bug, planted};
+use crate::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
-/// How many used segments are kept to be written again.
-const KEEP_USED: usize = 1;
+/// How many used segments are kept: one to be written again, and the reserve (`space`).
+const KEEP_USED: usize = 2;
 
 impl Inner {
     /// Flushes the buffers that wait; false when none did.
     pub fn flush_sealed(&self) -> Result<bool> {
         self.check_unpoisoned()?;
-        self.poison_if_sync_failed(self.flush_waiting())
+        self.with_reserve(|| self.poison_if_sync_failed(self.flush_waiting()))
     }
 
     fn flush_waiting(&self) -> Result<bool> {
@@ -43,13 +46,16 @@ impl Inner {
             newest_log: Some(self.group_sync.segment()),
             last_seq,
             next_table: Some(self.next_table.load(Ordering::Relaxed)),
-            ..Edit::default()
+            ..self.edit()
         };
+        if planted(Bug::RemoveLogBeforeEdit) {
+            self.release_logs(log)?;
+        }
         self.install(&edit, waiting.len())?;
         let took = self.options.clock.monotonic().saturating_sub(started);
         self.counters.flushed(bytes, took);
         tracing::debug!(buffers = waiting.len(), bytes, ?took, "flushed");
-        self.release_logs(log.segment)?;
+        self.release_logs(log)?;
         self.signals.room.raise();
         self.signals.compact.raise();
         Ok(true)
@@ -58,33 +64,38 @@ impl Inner {
     /// The buffers that wait for their flush, and where the log of what is not among them begins.
     fn waiting(&self) -> (Vec<Arc<Memtable>>, LogStart) {
         let buffers = self.buffers.lock();
-        (buffers.sealed.iter().map(|(memtable, _)| Arc::clone(memtable)).collect(), buffers.active)
+        let most = if self.is_disk_full() { 1 } else { buffers.sealed.len() };
+        let waiting = buffers.sealed.iter().take(most).map(|(memtable, _)| Arc::clone(memtable)).collect();
+        let rest = buffers.sealed.get(most).map_or(buffers.active, |(_, start)| *start);
+        (waiting, rest)
     }
 
     fn write_level0(&self, waiting: &[Arc<Memtable>]) -> Result<Vec<crate::engine::sstable::TableSummary>> {
         let mut cursor = Merge::new(waiting.iter().flat_map(|m| m.cursors()).collect());
-        let boundaries = self.snapshots.boundaries(&self.visible.0);
-        let mut retain = Retain::new(&boundaries);
+        let (boundaries, horizon) = self.boundaries();
+        let mut retain = Retain::new(&boundaries, horizon);
         let output = Output {
             files: &self.files,
             next_number: &self.next_table,
             template: self.table_options(self.options.upper_compression),
             table_bytes: u64::MAX,
             // A flush is not given up at close: close waits for it.
-            stop: &std::sync::atomic::AtomicBool::new(false),
+            stop: &AtomicBool::new(false),
         };
         write_tables(&mut cursor, &mut retain, &mut |_| false, &output)
     }
 
     /// Lets go of the log segments before `first`: some are kept to be written again, the rest removed.
-    fn release_logs(&self, first: u64) -> Result<()> {
+    fn release_logs(&self, first: LogStart) -> Result<()> {
+        self.commit.lock().log.release(first.base);
+        let keep = if self.is_disk_full() { 0 } else { KEEP_USED };
         for name in self.dir.list()? {
             if let Some(FileName::Log(number)) = FileName::parse(&name)
-                && number < first
+                && number < first.segment
             {
                 let mut used = self.used_segments.lock();
                 let whole = self.dir.len(&name)? >= Some(self.segment_capacity());
-                if whole && used.len() < KEEP_USED {
+                if whole && used.len() < keep {
                     segment::set_aside(&self.dir, number)?;
                     used.push(number);
                 } else {

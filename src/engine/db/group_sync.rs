@@ -9,10 +9,11 @@
 //! (G3) There is one leader at a time.
 
 use crate::engine::wal::writer::SyncTarget;
+use crate::planted::{Bug, planted};
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{Condvar, Mutex, MutexGuard, thread};
 use crate::{Error, Result};
-use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
 /// How often a leader lets others run before it syncs, at most: a few microseconds when nobody wants to.
@@ -93,7 +94,7 @@ impl GroupSync {
             state.leading = false;
             state.expected = state.waiting;
             let woken = self.finish(&mut state, outcome);
-            parking_lot::MutexGuard::unlocked(&mut state, || woken.into_iter().for_each(Waker::wake));
+            MutexGuard::unlocked(&mut state, || woken.into_iter().for_each(Waker::wake));
         }
     }
 
@@ -139,6 +140,12 @@ impl GroupSync {
 
     fn sync(&self, target: &SyncTarget) -> Result<()> {
         for file in &target.files {
+            if planted(Bug::SkipLogSync) {
+                continue;
+            }
+            if planted(Bug::RetryFailedSync) && file.sync().is_ok() {
+                continue;
+            }
             file.sync()?;
         }
         self.synced.fetch_max(target.position, Ordering::AcqRel);
@@ -153,7 +160,7 @@ impl GroupSync {
             if self.waiting.load(Ordering::Relaxed) >= expected {
                 return;
             }
-            std::thread::yield_now();
+            thread::yield_now();
         }
     }
 
@@ -167,8 +174,13 @@ impl GroupSync {
         let failed = state.failed.is_some();
         state.waiting = 0;
         self.waiting.store(0, Ordering::Relaxed);
-        self.changed.notify_all();
+        if !planted(Bug::LoseWakeUp) {
+            self.changed.notify_all();
+        }
         let done = state.wakers.extract_if(.., |(position, _)| failed || *position <= synced);
         done.map(|(_, waker)| waker).collect()
     }
 }
+
+#[cfg(all(test, any(shuttle, loom)))]
+mod models;

@@ -2,7 +2,7 @@
 //!
 //! # Locks, in the order they may be taken
 //!
-//! 0. `compacting`: held by whoever carries out a compaction.
+//! 0. `compacting`: held by whoever carries out a compaction. `keyspaces`: held while one is looked up or made.
 //! 1. `commit`: the end of the log and the active buffer. Held for one batch. No sync under it.
 //! 2. `manifest`: appending edits, with its sync. Only background work and open/close take it.
 //! 3. `buffers`: which buffers wait for their flush, and publishing a super version. A few stores long.
@@ -19,25 +19,28 @@ use super::deadline::Deadline;
 use super::group_sync::GroupSync;
 use super::signal::Signal;
 use super::snapshot_list::SnapshotList;
+use super::status::Status;
 use super::throttle::Throttle;
+use super::time::Time;
+use super::traits::Traits;
+use super::troubles::{Trouble, Troubles};
 use crate::engine::cache::Cache;
 use crate::engine::checksum::Place;
 use crate::engine::filename::FileName;
 use crate::engine::header::FileKind;
 use crate::engine::manifest::{Edit, Manifest};
 use crate::engine::memtable::{self, Memtable};
-use crate::engine::options::Options;
+use crate::engine::options::{Background, Options};
 use crate::engine::read::{LazyTable, SuperVersion, TableFiles};
-use crate::engine::sstable::Block;
+use crate::engine::sstable::{Block, TableSummary};
 use crate::engine::wal::segment::Segment;
 use crate::engine::wal::writer::Writer;
+use crate::sync::atomic::{AtomicBool, AtomicU64};
+use crate::sync::{ArcSwap, Mutex};
 use crate::vfs::Dir;
 use crate::{Error, Result};
-use arc_swap::ArcSwap;
-use parking_lot::Mutex;
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// An open database.
@@ -55,6 +58,7 @@ pub struct Inner {
     pub next_table: AtomicU64,
     pub next_log: AtomicU64,
     pub snapshots: SnapshotList,
+    pub time: Time,
     pub group_sync: GroupSync,
     pub sync_deadline: Deadline,
     pub throttle: Throttle,
@@ -62,23 +66,28 @@ pub struct Inner {
     pub signals: Signals,
     /// Raised at close: background work ends at its next look.
     pub stop: AtomicBool,
+    /// The capacity of the largest log segment so far.
+    pub largest_segment: AtomicU64,
     /// The log thread was told that the next segment is needed.
     pub spare_asked: AtomicBool,
-    state: AtomicU8,
-    read_only: OnceLock<Arc<Error>>,
+    pub troubles: Troubles,
+    /// A compaction that writes wait for found no space.
+    pub compaction_wants_space: AtomicBool,
+    pub status: Status,
 
     // Guarded by locks.
     pub commit: Mutex<Committer>,
     pub manifest: Mutex<Manifest<LazyTable>>,
     pub buffers: Mutex<Buffers>,
     pub used_segments: Mutex<Vec<u64>>,
-    pub last_background_error: Mutex<Option<Error>>,
     /// Why the last flush failed, for whoever waits for it.
     pub flush_error: Mutex<Option<Error>>,
     /// Since when there has been no room for writes, on the monotonic clock.
     pub full_since: Mutex<Option<Duration>>,
     /// Held by whoever compacts. Comes before all other locks.
     pub compacting: Mutex<()>,
+    /// The keyspaces by name, but for the one without. Comes before all other locks.
+    pub keyspaces: Mutex<BTreeMap<String, Arc<Traits>>>,
     pub picker_cursors: Mutex<crate::engine::compaction::picker::Cursors>,
 }
 
@@ -107,6 +116,8 @@ pub struct Committer {
     pub next_seq: u64,
     /// A segment that is ready for when this one is full.
     pub spare: Option<Segment>,
+    /// Going on in it was tried in vain: a record in the log may name it.
+    pub spare_may_be_named: bool,
 }
 
 /// A place in the log where a buffer's entries begin.
@@ -123,10 +134,6 @@ pub struct Buffers {
     pub active: LogStart,
 }
 
-const OPEN: u8 = 0;
-const READ_ONLY: u8 = 1;
-const CLOSED: u8 = 2;
-
 /// The parts that open makes, from which the rest follows.
 pub struct Parts {
     pub options: Options,
@@ -140,12 +147,16 @@ pub struct Parts {
     pub next_table: u64,
     pub next_log: u64,
     pub group_sync: GroupSync,
+    /// Something in tables or log expires.
+    pub expires: bool,
 }
 
 impl Inner {
     /// Joins the parts.
     pub fn new(parts: Parts) -> Inner {
         let visible = parts.committer.next_seq - 1;
+        let keyspaces = super::traits::all(parts.manifest.registry());
+        let time = parts.manifest.registry().time;
         Inner {
             cache: Arc::clone(parts.files.cache()),
             options: parts.options,
@@ -157,23 +168,26 @@ impl Inner {
             next_table: parts.next_table.into(),
             next_log: parts.next_log.into(),
             snapshots: SnapshotList::default(),
+            time: Time::new(time, parts.expires),
             group_sync: parts.group_sync,
             sync_deadline: Deadline::default(),
             throttle: Throttle::default(),
             counters: Counters::default(),
             signals: Signals::default(),
             stop: AtomicBool::new(false),
+            largest_segment: AtomicU64::new(0),
             spare_asked: AtomicBool::new(false),
-            state: AtomicU8::new(OPEN),
-            read_only: OnceLock::new(),
+            troubles: Troubles::default(),
+            compaction_wants_space: AtomicBool::new(false),
+            status: Status::default(),
             commit: Mutex::new(parts.committer),
             manifest: Mutex::new(parts.manifest),
             buffers: Mutex::new(parts.buffers),
             used_segments: Mutex::default(),
-            last_background_error: Mutex::default(),
             flush_error: Mutex::default(),
             full_since: Mutex::default(),
             compacting: Mutex::default(),
+            keyspaces: Mutex::new(keyspaces),
             picker_cursors: Mutex::default(),
         }
     }
@@ -181,22 +195,22 @@ impl Inner {
     /// An error unless the database is open.
     #[inline]
     pub fn check_readable(&self) -> Result<()> {
-        if self.state.load(Ordering::Acquire) == CLOSED { Err(Error::Closed) } else { Ok(()) }
+        self.status.check_readable()
     }
 
     /// An error unless writes are taken.
     #[inline]
     pub fn check_writable(&self) -> Result<()> {
-        if self.state.load(Ordering::Acquire) == OPEN { Ok(()) } else { self.why_not_writable() }
+        self.status.check_writable()
     }
 
-    #[cold]
-    fn why_not_writable(&self) -> Result<()> {
-        match self.read_only.get() {
-            Some(cause) if self.state.load(Ordering::Acquire) == READ_ONLY => {
-                Err(Error::ReadOnly { cause: Arc::clone(cause) })
-            }
-            _ => Err(Error::Closed),
+    /// An error unless this batch is taken.
+    #[inline]
+    pub fn check_takes(&self, payload: &[u8]) -> Result<()> {
+        if self.status.takes_all() {
+            Ok(())
+        } else {
+            self.check_writable().and_then(|()| self.refuse_puts(payload))
         }
     }
 
@@ -206,10 +220,7 @@ impl Inner {
             Error::ReadOnly { cause } => Arc::clone(cause),
             other => Arc::new(other.clone()),
         };
-        let cause = self.read_only.get_or_init(|| cause);
-        if self.state.compare_exchange(OPEN, READ_ONLY, Ordering::AcqRel, Ordering::Acquire).is_ok() {
-            tracing::error!(%cause, "the database is read-only from now on");
-        }
+        let cause = self.status.end_writes(cause, self.options.clock.wall_ms());
         self.group_sync.fail(Arc::clone(cause));
         self.signals.room.raise();
     }
@@ -243,12 +254,18 @@ impl Inner {
 
     /// The error that made the database read-only.
     pub fn poisoned(&self) -> Option<&Arc<Error>> {
-        self.read_only.get()
+        self.status.cause().map(|(cause, _)| cause)
+    }
+
+    /// The same, with the time.
+    pub fn why_read_only(&self) -> Option<Trouble> {
+        let (cause, since_ms) = self.status.cause()?;
+        Some(Trouble { error: (**cause).clone(), since_ms: *since_ms, times: 1 })
     }
 
     /// Refuses all further calls. False when it was closed already.
     pub fn set_closed(&self) -> bool {
-        self.state.swap(CLOSED, Ordering::AcqRel) != CLOSED
+        self.status.close()
     }
 
     /// The place of log segment `number`.
@@ -262,11 +279,26 @@ impl Inner {
         self.group_sync.wait(position, &target).inspect_err(|e| self.poison(e))
     }
 
+    /// The time for what expires.
+    pub fn now(&self) -> u64 {
+        self.time.now(&*self.options.clock)
+    }
+
+    /// An edit that changes nothing but the time.
+    pub fn edit(&self) -> Edit {
+        Edit { time: Some(self.time.highest()).filter(|time| *time > 0), ..Edit::default() }
+    }
+
+    /// The sequence numbers at which versions must be kept, and up to when what expires has expired for all readers.
+    pub fn boundaries(&self) -> (Vec<u64>, u64) {
+        self.snapshots.boundaries(&self.visible.0, || self.time.of_reader(&*self.options.clock))
+    }
+
     /// Makes `edit` durable, then publishes the tables it leads to; `flushed` buffers, the oldest ones, leave the list.
     pub fn install(&self, edit: &Edit, flushed: usize) -> Result<()> {
         let mut manifest = self.manifest.lock();
         let before = Arc::clone(manifest.version());
-        let mut make = |summary: &_| LazyTable::new(Arc::clone(&self.files), summary);
+        let mut make = |summary: &_| self.new_table(summary);
         let committed = manifest.commit(edit, &mut make);
         let version = committed.inspect_err(|e| match manifest.is_usable() {
             true => self.discard(edit),
@@ -287,6 +319,16 @@ impl Inner {
         drop(buffers);
         self.update_pressure();
         Ok(())
+    }
+
+    /// A table that comes into force. It is opened at once: its first reader need not wait, and finds it also when there are no
+    /// descriptors left by then. Who has no threads for it, and whoever meets an error here, leaves it to that reader.
+    fn new_table(&self, summary: &TableSummary) -> LazyTable {
+        let table = LazyTable::new(Arc::clone(&self.files), summary);
+        if self.options.background == Background::Threads {
+            let _ = table.open();
+        }
+        table
     }
 
     /// Removes the tables of an edit that did not come into force, and never will.

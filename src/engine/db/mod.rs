@@ -14,56 +14,66 @@ mod deadline;
 mod flush;
 mod group_sync;
 mod inner;
+mod keyspace;
+mod keyspaces;
 mod open;
 mod range;
 mod signal;
 mod snapshot;
 mod snapshot_list;
+mod space;
 mod stats;
+mod status;
 mod throttle;
+mod time;
+mod traits;
+mod troubles;
 mod verify;
 mod warm;
 
+#[cfg(all(test, any(shuttle, loom)))]
+mod models;
+
 pub use commit_handle::Commit;
+pub use keyspace::Keyspace;
 pub use open::RecoveryReport;
 pub use range::Range;
 pub use snapshot::Snapshot;
 pub use stats::{LevelStats, Stats};
-pub use verify::VerifyReport;
+pub use traits::KeyspaceOptions;
+pub use troubles::{Trouble, Work};
 
 use crate::engine::batch::WriteBatch;
-use crate::engine::key::{self, KeyspaceId, Kind, MAX_KEY_LEN};
+use crate::engine::check::report::VerifyReport;
 use crate::engine::options::{Durability, Options};
-use crate::engine::slice::Slice;
 use crate::{Error, Result};
 use close::Handle;
 use inner::Inner;
-use range::{View, prefix_bounds, range_bounds};
-use std::cell::RefCell;
-use std::ops::RangeBounds;
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
-/// An open database: an ordered map from byte strings to byte strings, in one folder.
+/// An open database, in one folder.
 ///
-/// A `Db` is a handle: cloning it is cheap, and all clones, on any thread, are the same database. The last one to go
-/// closes it; [`Db::close`] does so at once for all of them and tells whether all went well.
+/// A `Db` is itself an ordered map: it derefs to its [`Keyspace`] without a name, which has the methods to read and write.
+/// [`Db::keyspace`] gives further ones.
 ///
-/// Keys are ordered bytewise. A key may have up to 65,535 bytes, a value up to 1 GiB; both may be empty.
+/// It is a handle: cloning it is cheap, and all clones, on any thread, are the same database. The last one to go closes it,
+/// keyspaces, snapshots and iterators counted; [`Db::close`] does so at once for all of them and tells whether all went well.
 #[derive(Clone)]
 pub struct Db {
-    handle: Arc<Handle>,
+    root: Keyspace,
 }
 
-thread_local! {
-    /// The batch that single writes are encoded in, so that they need not allocate one.
-    static SINGLE: RefCell<WriteBatch> = RefCell::new(WriteBatch::new());
-}
+impl Deref for Db {
+    type Target = Keyspace;
 
-/// Above this many bytes the thread's batch is given back after a write.
-const KEEP_SINGLE: usize = 64 << 10;
+    #[inline]
+    fn deref(&self) -> &Keyspace {
+        &self.root
+    }
+}
 
 /// How a write is done. The default is what the database was opened with.
 #[derive(Debug, Clone, Copy, Default)]
@@ -86,7 +96,8 @@ impl Options {
     pub fn open(self, path: impl AsRef<Path>) -> Result<Db> {
         self.check()?;
         let (inner, lock, report) = open::open(self, path.as_ref())?;
-        Ok(Db { handle: Arc::new(Handle::start(inner, lock, report)?) })
+        let handle = Arc::new(Handle::start(inner, lock, report)?);
+        Ok(Db { root: Keyspace::root(handle) })
     }
 }
 
@@ -115,30 +126,41 @@ impl Db {
     /// What opening found: whether the last close was clean, how much log was read, what was left out.
     #[must_use]
     pub fn recovery(&self) -> &RecoveryReport {
-        self.handle.report()
+        self.root.handle().report()
     }
 
-    /// Sets `key` to `value`. When it returns, the write is as durable as the database was opened for.
+    /// The keyspace `name`, made if it is not there. A name has 1 to 255 bytes.
+    ///
+    /// Making one is durable when this returns, and costs a sync; opening one costs a look into a table of names.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] over a limit, [`Error::Stalled`] when there was no room before the deadline,
-    /// [`Error::DiskFull`], [`Error::ReadOnly`], [`Error::Closed`], [`Error::Io`].
-    pub fn put(&self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<()> {
-        self.single(Kind::Put, key.as_ref(), value.as_ref())
+    /// [`Error::InvalidArgument`] for an empty or too long name; what writing gives, as [`Keyspace::put`].
+    pub fn keyspace(&self, name: &str) -> Result<Keyspace> {
+        let traits = self.inner().open_keyspace(name, None)?;
+        Ok(Keyspace::new(Arc::clone(self.root.handle()), traits))
     }
 
-    /// Removes `key`; no error when it is not there.
+    /// As [`Db::keyspace`], with options: a keyspace that is there has these from now on, for all its handles.
     ///
     /// # Errors
-    /// As [`Db::put`].
-    pub fn delete(&self, key: impl AsRef<[u8]>) -> Result<()> {
-        self.single(Kind::Delete, key.as_ref(), &[])
+    /// As [`Db::keyspace`].
+    pub fn keyspace_with(&self, name: &str, options: KeyspaceOptions) -> Result<Keyspace> {
+        let traits = self.inner().open_keyspace(name, Some(options))?;
+        Ok(Keyspace::new(Arc::clone(self.root.handle()), traits))
+    }
+
+    /// The names of all keyspaces, in order; the one without a name is not among them.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub fn keyspaces(&self) -> Result<Vec<String>> {
+        self.inner().keyspace_names()
     }
 
     /// Does all writes of `batch`, or none of them: for readers, and after a crash.
     ///
     /// # Errors
-    /// As [`Db::put`].
+    /// As [`Keyspace::put`].
     pub fn write(&self, batch: WriteBatch) -> Result<()> {
         self.write_with(batch, WriteOptions::default())
     }
@@ -157,7 +179,7 @@ impl Db {
     /// ```
     ///
     /// # Errors
-    /// As [`Db::put`].
+    /// As [`Keyspace::put`].
     pub fn write_with(&self, batch: WriteBatch, options: impl Into<WriteOptions>) -> Result<()> {
         self.commit(&batch, options)?.wait()
     }
@@ -166,9 +188,10 @@ impl Db {
     /// waits, or is awaited, until it is durable.
     ///
     /// # Errors
-    /// As [`Db::put`], but for what the sync may give.
+    /// As [`Keyspace::put`], but for what the sync may give.
     pub fn commit(&self, batch: &WriteBatch, options: impl Into<WriteOptions>) -> Result<Commit> {
-        let position = self.inner().write(batch.payload()?, batch.len() as u32)?;
+        self.inner().check_keyspaces(batch)?;
+        let position = self.inner().write(&self.inner().payload(batch)?, batch.len() as u32)?;
         Commit::new(self, position, self.durability(options.into()))
     }
 
@@ -178,7 +201,8 @@ impl Db {
     /// # Errors
     /// As [`Db::commit`].
     pub fn commit_now(&self, batch: &WriteBatch, options: impl Into<WriteOptions>) -> Result<Commit> {
-        let position = self.inner().write_now(batch.payload()?, batch.len() as u32)?;
+        self.inner().check_keyspaces(batch)?;
+        let position = self.inner().write_now(&self.inner().payload(batch)?, batch.len() as u32)?;
         Commit::new(self, position, self.durability(options.into()))
     }
 
@@ -189,70 +213,6 @@ impl Db {
     /// [`Error::Closed`].
     pub fn poll_room(&self, bytes: usize, context: &mut Context<'_>) -> Poll<Result<()>> {
         self.inner().poll_room(bytes, context)
-    }
-
-    /// The value of `key`, or `None`.
-    ///
-    /// Takes no lock. A key in a write buffer is found by one probe of a hash table; on disk, by a filter and one block of at
-    /// most one table per level.
-    ///
-    /// # Errors
-    /// [`Error::Corruption`] when a block on the way is damaged, [`Error::Io`], [`Error::Closed`].
-    #[inline]
-    pub fn get(&self, key: impl AsRef<[u8]>) -> Result<Option<Slice>> {
-        self.inner().get_at(key.as_ref(), None)
-    }
-
-    /// The values of `keys`, in their order, all as of one moment.
-    ///
-    /// # Errors
-    /// As [`Db::get`].
-    pub fn multi_get<K: AsRef<[u8]>>(&self, keys: impl IntoIterator<Item = K>) -> Result<Vec<Option<Slice>>> {
-        let snapshot = self.snapshot();
-        keys.into_iter().map(|key| snapshot.get(key)).collect()
-    }
-
-    /// All keys in `range` with their values, in order, from either end.
-    ///
-    /// The iterator sees the database as it is now, owns what it needs, and may outlive this handle's scope. Any bounds do:
-    /// `"a".."b"`, `"a"..=b`, `..`; a range that ends before it begins is empty. Making one costs nothing much; the first
-    /// step positions every sorted run that overlaps.
-    ///
-    /// ```
-    /// # use siltstone::Db;
-    /// # let folder = tempfile::tempdir().unwrap();
-    /// # let db = Db::open(folder.path().join("db"))?;
-    /// for key in ["a", "b", "c"] {
-    ///     db.put(key, key)?;
-    /// }
-    /// let mut keys = db.range("a".."c").map(|pair| pair.map(|(key, _)| key));
-    /// assert_eq!(keys.next_back().unwrap()?, b"b");
-    /// assert_eq!(keys.next().unwrap()?, b"a");
-    /// assert!(keys.next().is_none());
-    /// # Ok::<(), siltstone::Error>(())
-    /// ```
-    #[must_use]
-    pub fn range<K: AsRef<[u8]>>(&self, range: impl RangeBounds<K>) -> Range {
-        Range::new(self.view(), KeyspaceId::DEFAULT, range_bounds(KeyspaceId::DEFAULT, &range))
-    }
-
-    /// All keys with their values, in order: `range(..)` without having to name a key type.
-    #[must_use]
-    pub fn iter(&self) -> Range {
-        self.prefix([])
-    }
-
-    /// All keys that begin with `prefix`, in order, from either end. See [`Db::range`].
-    #[must_use]
-    pub fn prefix(&self, prefix: impl AsRef<[u8]>) -> Range {
-        let bounds = prefix_bounds(KeyspaceId::DEFAULT, prefix.as_ref());
-        Range::new(self.view(), KeyspaceId::DEFAULT, bounds)
-    }
-
-    /// A view of this moment that later writes do not change.
-    #[must_use]
-    pub fn snapshot(&self) -> Snapshot {
-        Snapshot::new(self)
     }
 
     /// Makes everything acknowledged so far durable, whatever durability it was written with.
@@ -272,26 +232,17 @@ impl Db {
         self.inner().flush_all()
     }
 
-    /// Compacts all keys in `range` into the deepest level, dropping superseded versions and deletions that no snapshot
-    /// needs. The write buffers are flushed first. Compaction also happens by itself; this is for when you want its result
-    /// now.
-    ///
-    /// # Errors
-    /// As [`Db::flush`], and what reading the tables may give.
-    pub fn compact_range<K: AsRef<[u8]>>(&self, range: impl RangeBounds<K>) -> Result<()> {
-        let (lower, upper) = range_bounds(KeyspaceId::DEFAULT, &range);
-        self.inner().compact_range(&lower, upper.as_deref())
-    }
-
     /// The state in numbers: levels, memory, background work, slow-downs.
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.inner().stats()
     }
 
-    /// Reads every byte of every table and checks it: checksums, order, filters, and what the manifest says of each.
+    /// Reads every byte of every table and checks it: checksums, order, filters, and what the manifest says of each; compares
+    /// the manifest with what is in force; and reads the log as far as it is durable. The database goes on working meanwhile.
     ///
-    /// Damage is in the report, not an error; tables are read in parallel.
+    /// Damage is in the report, not an error; tables are read in parallel. [`Options::verify`] checks a database that does not
+    /// open.
     ///
     /// # Errors
     /// [`Error::Closed`].
@@ -303,81 +254,22 @@ impl Db {
     /// next open has no log to read.
     ///
     /// Calls that are under way finish first; later ones return [`Error::Closed`]. Iterators that exist may be read to their
-    /// end.
+    /// end, also when the folder has been opened again.
     ///
     /// # Errors
     /// What the last flush gives. The database is closed all the same; what was acknowledged is in the log.
     pub fn close(&self) -> Result<()> {
-        self.handle.close()
+        let handle = self.root.handle();
+        handle.close(Arc::strong_count(handle))
     }
 
     fn inner(&self) -> &Arc<Inner> {
-        self.handle.inner()
+        self.root.inner()
     }
 
     fn durability(&self, options: WriteOptions) -> Durability {
         options.durability.unwrap_or(self.inner().options.durability)
     }
-
-    fn view(&self) -> Result<View> {
-        let inner = self.inner();
-        inner.check_readable()?;
-        // The order of these two lines is `read` R1.
-        let super_version = inner.super_version.load_full();
-        let seq = inner.visible.0.load(Ordering::Acquire);
-        Ok(View { super_version, seq, _hold: self.clone() })
-    }
-
-    fn single(&self, kind: Kind, key: &[u8], value: &[u8]) -> Result<()> {
-        let position = SINGLE.with_borrow_mut(|batch| {
-            batch.clear();
-            batch.add(KeyspaceId::DEFAULT, kind, key, value);
-            let written = self.inner().write(batch.payload()?, 1);
-            if batch.byte_len() > KEEP_SINGLE {
-                *batch = WriteBatch::new();
-            }
-            written
-        })?;
-        let inner = self.inner();
-        match inner.options.durability {
-            Durability::Sync => inner.sync_to(position),
-            Durability::Interval(interval) => inner.sync_within(interval),
-            Durability::Os => Ok(()),
-        }
-    }
-}
-
-impl Inner {
-    /// The value of the default keyspace's `key` at a snapshot's number, or now.
-    #[inline]
-    fn get_at(&self, user_key: &[u8], snapshot: Option<u64>) -> Result<Option<Slice>> {
-        self.check_readable()?;
-        let mut short = [0; 64];
-        let mut long = Vec::new();
-        let key = engine_key(user_key, &mut short, &mut long);
-        let hash = key::hash(key);
-        // The order of these two lines is `read` R1.
-        let view = self.super_version.load();
-        let seq = snapshot.unwrap_or_else(|| self.visible.0.load(Ordering::Acquire));
-        view.get(key, hash, seq)
-    }
-}
-
-/// The engine key of a key of the default keyspace, on the stack when it fits. No key can be longer than the limit, so of a
-/// longer one only the beginning is looked up, which cannot be found.
-fn engine_key<'a>(user_key: &[u8], short: &'a mut [u8; 64], long: &'a mut Vec<u8>) -> &'a [u8] {
-    let len = user_key.len() + 1;
-    if let Some(slot) = short.get_mut(..len) {
-        if let Some((prefix, rest)) = slot.split_first_mut() {
-            *prefix = KeyspaceId::DEFAULT.0 as u8;
-            rest.copy_from_slice(user_key);
-        }
-        return slot;
-    }
-    long.reserve(len);
-    KeyspaceId::DEFAULT.put_prefix(long);
-    long.extend_from_slice(user_key.get(..=MAX_KEY_LEN).unwrap_or(user_key));
-    long
 }
 
 impl std::fmt::Debug for Db {
@@ -391,6 +283,7 @@ const _: () = {
     const fn shared<T: Send + Sync + 'static>() {}
     const fn sent<T: Send + 'static>() {}
     shared::<Db>();
+    shared::<Keyspace>();
     shared::<Snapshot>();
     shared::<Error>();
     sent::<Range>();

@@ -16,7 +16,7 @@ use crate::engine::cache::Cache;
 use crate::engine::checksum::Place;
 use crate::engine::filename::FileName;
 use crate::engine::header::FileKind;
-use crate::engine::key::{Trailer, hash};
+use crate::engine::key::{Kind, Trailer, hash};
 use crate::engine::manifest::{self, Edit, Manifest, Presence};
 use crate::engine::memtable::{self, Memtable};
 use crate::engine::options::Options;
@@ -24,7 +24,8 @@ use crate::engine::read::{LazyTable, SuperVersion, TableFiles};
 use crate::engine::wal::reader::{self, Cut, Recovered, Request};
 use crate::engine::wal::record::Record;
 use crate::engine::wal::{segment, writer::Writer};
-use crate::vfs::{Dir, Mode};
+use crate::planted::{Bug, planted};
+use crate::vfs::{Dir, Mode, OpenFile};
 use crate::{Error, Result};
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -55,7 +56,8 @@ pub fn open(options: Options, path: &Path) -> Result<(Inner, Box<dyn Send + Sync
     let started = clock.monotonic();
     let dir = Dir::new(Arc::clone(&options.vfs), path);
     look_at_folder(&dir, options.create_if_missing)?;
-    let lock = dir.lock(&FileName::Lock.to_string())?;
+    let lock: Box<dyn Send + Sync> =
+        if planted(Bug::SkipLock) { Box::new(()) } else { dir.lock(&FileName::Lock.to_string())? };
     let mut opening = Opening::begin(options, dir)?;
     let logs = opening.clean_up()?;
     let recovered = opening.replay(&logs)?;
@@ -105,6 +107,8 @@ struct Opening {
     filling: memtable::Writer,
     newest_log: u64,
     next_table: u64,
+    /// Something in the log expires.
+    expires: bool,
 }
 
 impl Opening {
@@ -144,6 +148,7 @@ impl Opening {
             filling,
             newest_log: 0,
             next_table,
+            expires: false,
         })
     }
 
@@ -204,8 +209,10 @@ impl Opening {
             database: self.manifest.database(),
             numbers: logs,
             first: state.min_log,
-            base: state.log_base,
+            base: Some(state.log_base),
             newest: state.newest_log,
+            limit: u64::MAX,
+            load: &OpenFile::map,
         };
         let recovered = reader::recover(&request, &mut |record, path, offset| {
             // What a flushed buffer held is in the log still when a later buffer shares its segment.
@@ -218,7 +225,11 @@ impl Opening {
     }
 
     fn replay_record(&mut self, record: &Record<'_>, path: &Path, offset: u64) -> Result<()> {
-        let mut seq = record.first_seq;
+        let (mut seq, end) = (record.first_seq, record.first_seq + u64::from(record.count));
+        let miscounted = |found: &str| {
+            let detail = format!("{found} than {} entries, as its record says", record.count);
+            Err(Error::corruption(path, offset, "batch in a log record", detail))
+        };
         for entry in batch::entries(record.payload) {
             let entry = entry.map_err(|(at, why)| {
                 Error::corruption(path, offset + at as u64, "batch in a log record", why)
@@ -228,15 +239,18 @@ impl Opening {
                     path: path.to_path_buf(),
                     what: "entry kind",
                     found: (entry.kind as u8).to_string(),
-                    supported: "puts and deletes".into(),
+                    supported: "puts, expiring ones, and deletes".into(),
                 });
             }
+            if seq == end {
+                return miscounted("more");
+            }
+            self.expires |= entry.kind == Kind::PutExpiring;
             self.filling.insert(entry.key, hash(entry.key), Trailer::new(seq, entry.kind), entry.value);
             seq += 1;
         }
-        if seq != record.first_seq + u64::from(record.count) {
-            let detail = format!("{} entries, {} expected", seq - record.first_seq, record.count);
-            return Err(Error::corruption(path, offset, "batch in a log record", detail));
+        if seq < end {
+            return miscounted("fewer");
         }
         if self.filling.memtable().bytes() >= self.options.memtable_bytes {
             self.next_buffer();
@@ -270,6 +284,7 @@ impl Opening {
         };
         let files = Arc::clone(&self.files);
         self.manifest.commit(&edit, &mut |summary| LazyTable::new(Arc::clone(&files), summary))?;
+        let expires = self.expires || self.manifest.version().tables().any(|(_, t)| t.summary.max_expiry > 0);
         let active = Arc::clone(self.filling.memtable());
         let super_version = SuperVersion {
             active,
@@ -289,11 +304,13 @@ impl Opening {
                 active: self.filling,
                 next_seq: start.next_seq,
                 spare: None,
+                spare_may_be_named: false,
             },
             buffers: Buffers { sealed, active: start.at },
             next_table: self.next_table,
             next_log: start.at.segment + 1,
             group_sync: GroupSync::new(start.synced, start.at.segment),
+            expires,
         }))
     }
 
@@ -302,6 +319,9 @@ impl Opening {
     /// operating system's memory alone.
     fn begin_log(&self, recovered: &Recovered) -> Result<Start> {
         for number in &recovered.segments {
+            if planted(Bug::SkipRecoveredLogSync) {
+                break;
+            }
             self.dir.open(&FileName::Log(*number).to_string(), Mode::Write)?.sync()?;
         }
         let state = self.manifest.registry();

@@ -3,7 +3,8 @@
 //! It has two ends, each with a merge of its own that is built when first used, so going forward costs nothing for going
 //! backward, and changing direction costs no repositioning. The ends meet by comparing keys.
 
-use super::Db;
+use super::close::Handle;
+use super::snapshot_list::Moment;
 use crate::engine::iter::Merge;
 use crate::engine::key::KeyspaceId;
 use crate::engine::read::{Source, SuperVersion, Visible};
@@ -33,9 +34,9 @@ pub struct Range {
 /// What a range reads.
 pub(super) struct View {
     pub super_version: Arc<SuperVersion>,
-    pub seq: u64,
+    pub moment: Moment,
     /// Keeps the database open, and a snapshot's versions alive.
-    pub _hold: Db,
+    pub _hold: Arc<Handle>,
 }
 
 #[derive(Default)]
@@ -56,19 +57,19 @@ impl Range {
         let view = self.view.as_ref().map_err(Error::clone)?;
         let end = if forward { &mut self.front } else { &mut self.back };
         let upper = self.upper.as_deref();
-        let visible = end
-            .visible
-            .get_or_insert_with(|| Visible::new(view.super_version.cursor(&self.lower, upper), view.seq));
+        let visible = end.visible.get_or_insert_with(|| {
+            Visible::new(view.super_version.cursor(&self.lower, upper), view.moment.seq, view.moment.now)
+        });
         let pair =
             if forward { visible.next(&self.lower, upper)? } else { visible.prev(&self.lower, upper)? };
-        let Some((key, value)) = pair else { return Ok(None) };
+        let Some((key, found)) = pair else { return Ok(None) };
         end.last = Some(key.clone());
         if let (Some(front), Some(back)) = (&self.front.last, &self.back.last)
             && front >= back
         {
             return Ok(None);
         }
-        Ok(Some((key.skip(self.prefix), value)))
+        Ok(Some((key.skip(self.prefix), found.value)))
     }
 
     fn yielded(&mut self, forward: bool) -> Option<Result<(Slice, Slice)>> {

@@ -1,6 +1,7 @@
 //! A reason to wake up, for threads and for tasks. It is counted, so that one who looks before waiting misses none.
 
-use parking_lot::{Condvar, Mutex};
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Condvar, Mutex};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -42,6 +43,14 @@ impl Signal {
         *self.raised.lock()
     }
 
+    /// As [`Signal::count`], for a thread that begins a round of its work; `None` when it is to end. It is counted first, since
+    /// who tells the thread to end sets `stop` and then raises: a thread that looked at `stop` first could count that raise
+    /// as seen, and wait for the next one for ever.
+    pub fn next_round(&self, stop: &AtomicBool) -> Option<u64> {
+        let seen = self.count();
+        (!stop.load(Ordering::Acquire)).then_some(seen)
+    }
+
     /// Waits until it was raised more than `seen` times, at most `limit`; gives the new count.
     pub fn wait(&self, seen: u64, limit: Option<Duration>) -> u64 {
         let mut raised = self.raised.lock();
@@ -59,3 +68,6 @@ impl Signal {
         *raised
     }
 }
+
+#[cfg(all(test, any(shuttle, loom)))]
+mod models;

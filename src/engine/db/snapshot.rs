@@ -1,16 +1,21 @@
 //! A view that does not change.
 
-use super::Db;
+use super::close::Handle;
 use super::range::{Range, View, prefix_bounds, range_bounds};
-use crate::Result;
+use super::snapshot_list::Moment;
+use crate::engine::batch::KeyspaceRef;
 use crate::engine::key::KeyspaceId;
 use crate::engine::slice::Slice;
+use crate::{Error, Result};
 use std::ops::RangeBounds;
+use std::sync::Arc;
 
 /// The database as it was at one moment, for as long as this value lives.
 ///
+/// Reads go to the keyspace whose `snapshot` made it; [`Snapshot::within`] shows the same moment of another one.
+///
 /// Taking one costs two short locks and copies nothing. While it lives, the versions it sees stay on disk, so do not keep
-/// one for longer than needed; [`Db::stats`] tells how many live. Clones share the moment.
+/// one for longer than needed; [`Db::stats`](crate::Db::stats) tells how many live. Clones share the moment.
 ///
 /// ```
 /// # use siltstone::Db;
@@ -22,62 +27,83 @@ use std::ops::RangeBounds;
 /// assert_eq!(snapshot.get("k")?.unwrap(), b"before");
 /// # Ok::<(), siltstone::Error>(())
 /// ```
-#[derive(Debug)]
 pub struct Snapshot {
-    db: Db,
-    seq: u64,
+    handle: Arc<Handle>,
+    id: KeyspaceId,
+    moment: Moment,
 }
 
 impl Snapshot {
-    pub(super) fn new(db: &Db) -> Snapshot {
-        let inner = db.inner();
-        Snapshot { db: db.clone(), seq: inner.snapshots.enter(&inner.visible.0) }
+    pub(super) fn new(handle: &Arc<Handle>, id: KeyspaceId) -> Snapshot {
+        let inner = handle.inner();
+        let now = || inner.time.of_reader(&*inner.options.clock);
+        Snapshot { handle: Arc::clone(handle), id, moment: inner.snapshots.enter(&inner.visible.0, now) }
+    }
+
+    /// The same moment of another keyspace of the same database. One that was made later is empty.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for a keyspace of another database.
+    pub fn within(&self, keyspace: impl Into<KeyspaceRef>) -> Result<Snapshot> {
+        let keyspace = keyspace.into();
+        if keyspace.database != self.handle.inner().database {
+            return Err(Error::invalid("the keyspace belongs to another database than the snapshot"));
+        }
+        let mut same = self.clone();
+        same.id = keyspace.id;
+        Ok(same)
     }
 
     /// The value of `key` at the moment of the snapshot.
     ///
     /// # Errors
-    /// As [`Db::get`].
+    /// As [`Keyspace::get`](crate::Keyspace::get).
     pub fn get(&self, key: impl AsRef<[u8]>) -> Result<Option<Slice>> {
-        self.db.inner().get_at(key.as_ref(), Some(self.seq))
+        let found = self.handle.inner().get_at(self.id, key.as_ref(), Some(self.moment))?;
+        Ok(found.map(|found| found.value))
     }
 
-    /// As [`Db::range`], at the moment of the snapshot.
+    /// As [`Keyspace::range`](crate::Keyspace::range), at the moment of the snapshot.
     #[must_use]
     pub fn range<K: AsRef<[u8]>>(&self, range: impl RangeBounds<K>) -> Range {
-        Range::new(self.view(), KeyspaceId::DEFAULT, range_bounds(KeyspaceId::DEFAULT, &range))
+        Range::new(self.view(), self.id, range_bounds(self.id, &range))
     }
 
-    /// As [`Db::iter`], at the moment of the snapshot.
+    /// As [`Keyspace::iter`](crate::Keyspace::iter), at the moment of the snapshot.
     #[must_use]
     pub fn iter(&self) -> Range {
         self.prefix([])
     }
 
-    /// As [`Db::prefix`], at the moment of the snapshot.
+    /// As [`Keyspace::prefix`](crate::Keyspace::prefix), at the moment of the snapshot.
     #[must_use]
     pub fn prefix(&self, prefix: impl AsRef<[u8]>) -> Range {
-        let bounds = prefix_bounds(KeyspaceId::DEFAULT, prefix.as_ref());
-        Range::new(self.view(), KeyspaceId::DEFAULT, bounds)
+        Range::new(self.view(), self.id, prefix_bounds(self.id, prefix.as_ref()))
     }
 
     fn view(&self) -> Result<View> {
-        let inner = self.db.inner();
+        let inner = self.handle.inner();
         inner.check_readable()?;
         let super_version = inner.super_version.load_full();
-        Ok(View { super_version, seq: self.seq, _hold: self.db.clone() })
+        Ok(View { super_version, moment: self.moment, _hold: Arc::clone(&self.handle) })
     }
 }
 
 impl Clone for Snapshot {
     fn clone(&self) -> Snapshot {
-        self.db.inner().snapshots.enter_again(self.seq);
-        Snapshot { db: self.db.clone(), seq: self.seq }
+        self.handle.inner().snapshots.enter_again(self.moment);
+        Snapshot { handle: Arc::clone(&self.handle), id: self.id, moment: self.moment }
     }
 }
 
 impl Drop for Snapshot {
     fn drop(&mut self) {
-        self.db.inner().snapshots.leave(self.seq);
+        self.handle.inner().snapshots.leave(self.moment);
+    }
+}
+
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Snapshot").field("moment", &self.moment).finish_non_exhaustive()
     }
 }

@@ -2,10 +2,12 @@
 
 use super::compact::debt;
 use super::inner::Inner;
+use super::troubles::{Trouble, Work};
+use crate::engine::read::SuperVersion;
+use crate::sync::atomic::{AtomicU64, Ordering};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// One level of the tree.
@@ -72,14 +74,27 @@ pub struct Stats {
     pub stalled_seconds: BTreeMap<&'static str, f64>,
     /// The longest single stand-still, in seconds.
     pub longest_stall_seconds: f64,
+    /// Entries in tables that have an expiry, expired or not.
+    pub expiring: u64,
+    /// How long ago the earliest expiry was that is still on disk or in a buffer, in seconds; 0 when nothing has expired.
+    pub expiry_lag_seconds: f64,
     /// Live snapshots.
     pub snapshots: usize,
     /// The oldest one's sequence number.
     pub oldest_snapshot: Option<u64>,
-    /// Why the database is read-only, if it is.
-    pub read_only: Option<String>,
-    /// The last error of background work.
-    pub last_background_error: Option<String>,
+    /// Why the database is read-only, if it is, and since when.
+    pub read_only: Option<Trouble>,
+    /// Why only deletions are taken, if that is so, and since when: the disk is full.
+    pub disk_full: Option<Trouble>,
+    /// Background work that fails at present. It is tried again until it succeeds.
+    pub failing: BTreeMap<Work, Trouble>,
+    /// The last error of background work, whether or not it has passed.
+    pub last_background_error: Option<Trouble>,
+}
+
+/// A sum of numbers that a manifest says, whatever they are.
+fn total(numbers: impl Iterator<Item = u64>) -> u64 {
+    numbers.fold(0, u64::saturating_add)
 }
 
 impl Inner {
@@ -92,7 +107,7 @@ impl Inner {
                 tables: tables.tables().len(),
                 bytes: tables.bytes(),
                 entries: tables.entries(),
-                deletions: tables.tables().iter().map(|t| t.summary.tombstones).sum(),
+                deletions: total(tables.tables().iter().map(|t| t.summary.tombstones)),
             })
             .filter(|l| l.tables > 0)
             .collect();
@@ -103,8 +118,8 @@ impl Inner {
         let (snapshots, oldest_snapshot) = self.snapshots.summary();
         Stats {
             table_bytes: view.version.bytes(),
-            raw_bytes: view.version.tables().map(|(_, t)| t.summary.raw_bytes).sum(),
-            entries: view.version.entries() + buffers().map(|m| m.entries()).sum::<u64>(),
+            raw_bytes: total(view.version.tables().map(|(_, t)| t.summary.raw_bytes)),
+            entries: view.version.entries().saturating_add(buffers().map(|m| m.entries()).sum()),
             levels,
             last_sequence: self.visible.0.load(Ordering::Acquire),
             buffers: buffers().count(),
@@ -124,11 +139,25 @@ impl Inner {
             slowed_seconds: seconds(&c.slowed_nanos),
             stalled_seconds: c.stalls.lock().iter().map(|(k, v)| (*k, v.as_secs_f64())).collect(),
             longest_stall_seconds: c.longest_stall.lock().as_secs_f64(),
+            expiring: view.version.tables().map(|(_, t)| t.summary.expiring).sum(),
+            expiry_lag_seconds: self.expiry_lag(&view).as_secs_f64(),
             snapshots,
             oldest_snapshot,
-            read_only: self.poisoned().map(|e| e.to_string()),
-            last_background_error: self.last_background_error.lock().as_ref().map(ToString::to_string),
+            read_only: self.why_read_only(),
+            disk_full: self.want_of_space(),
+            failing: self.troubles.failing(),
+            last_background_error: self.troubles.last(),
         }
+    }
+}
+
+impl Inner {
+    /// How long ago the earliest expiry was that is still there.
+    fn expiry_lag(&self, view: &SuperVersion) -> Duration {
+        let of_tables = view.version.tables().map(|(_, t)| &t.summary).filter(|t| t.expiring > 0);
+        let of_buffers = std::iter::once(&view.active).chain(&view.sealed).filter_map(|m| m.min_expiry());
+        let earliest = of_tables.map(|t| t.min_expiry).chain(of_buffers).min();
+        Duration::from_millis(earliest.map_or(0, |earliest| self.now().saturating_sub(earliest)))
     }
 }
 
@@ -208,15 +237,38 @@ impl Stats {
 
     /// What holds space, or keeps writes from going on; nothing when there is none of it.
     fn fmt_troubles(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.expiry_lag_seconds > 0.0 {
+            writeln!(
+                f,
+                "expired       the earliest {:.1} s ago, not cleared away yet",
+                self.expiry_lag_seconds
+            )?;
+        }
         if let Some(oldest) = self.oldest_snapshot {
             writeln!(f, "snapshots     {}, the oldest at sequence {oldest}", self.snapshots)?;
         }
         if let Some(cause) = &self.read_only {
             writeln!(f, "READ-ONLY     {cause}")?;
         }
-        if let Some(error) = &self.last_background_error {
+        if let Some(cause) = &self.disk_full {
+            writeln!(f, "DISK FULL     only deletions are taken: {cause}")?;
+        }
+        for (work, trouble) in &self.failing {
+            writeln!(f, "FAILING       {work}, {} times: {trouble}", trouble.times)?;
+        }
+        if let Some(error) = self.last_background_error.as_ref().filter(|_| self.failing.is_empty()) {
             writeln!(f, "last background error: {error}")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    /// Found by fuzzing: a manifest may say any number of two tables, and their sum did not fit.
+    #[test]
+    fn totals_do_not_overflow() {
+        assert_eq!(super::total([1, 2].into_iter()), 3);
+        assert_eq!(super::total([u64::MAX, 1].into_iter()), u64::MAX);
     }
 }

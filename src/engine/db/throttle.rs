@@ -8,9 +8,9 @@
 //! likes.
 
 use crate::error::StallReason;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::vfs::Clock;
-use parking_lot::Mutex;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Tables in level 0 at which writes begin to slow, and at which they stop.

@@ -1,77 +1,99 @@
-//! Reading everything, and saying what is wrong.
+//! Checking a database that is open and goes on working.
+//!
+//! The tables of one version stay what they are as long as the version is held, and each is checked as offline. The manifest is
+//! compared with what is in force, under its lock, so no edit comes between. Of the log everything is checked that is known
+//! to be durable and was still needed when it had been read: segments are let go, and used again, as buffers are flushed.
 
-use super::inner::Inner;
-use super::warm;
-use crate::engine::options::Background;
-use crate::engine::read::TableRef;
-use crate::{Error, Result};
-use rayon::prelude::*;
-use serde::Serialize;
-use std::fmt;
+use super::inner::{Inner, LogStart};
+use crate::Result;
+use crate::engine::check::log::{Extent, check_log};
+use crate::engine::check::meter::Meter;
+use crate::engine::check::report::VerifyReport;
+use crate::engine::check::tables::{Job, check_tables};
+use crate::engine::filename::FileName;
 use std::sync::Arc;
 
-/// What [`crate::Db::verify`] found.
-#[derive(Debug, Clone, Default, Serialize)]
-#[non_exhaustive]
-pub struct VerifyReport {
-    /// Tables read.
-    pub tables: usize,
-    /// Their bytes.
-    pub bytes: u64,
-    /// Their entries.
-    pub entries: u64,
-    /// What is wrong, one sentence with file and offset each. Empty when all is well.
-    pub problems: Vec<String>,
-}
+/// How often the log is read anew when a flush let go of what was being read.
+const TRIES: usize = 5;
 
-impl VerifyReport {
-    /// True when nothing is wrong.
-    #[must_use]
-    pub fn is_sound(&self) -> bool {
-        self.problems.is_empty()
-    }
-}
-
-impl fmt::Display for VerifyReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "read {} tables with {} entries, {} bytes", self.tables, self.entries, self.bytes)?;
-        for problem in &self.problems {
-            writeln!(f, "{problem}")?;
-        }
-        match self.problems.len() {
-            0 => writeln!(f, "no damage"),
-            1 => writeln!(f, "1 problem"),
-            n => writeln!(f, "{n} problems"),
-        }
-    }
-}
-
-/// Checks every table of the present version, on a pool of this call's own; stepped, on the caller's thread alone.
+/// Checks the present version, the manifest and the log.
 pub fn verify(inner: &Arc<Inner>) -> Result<VerifyReport> {
     inner.check_readable()?;
+    let mut report = VerifyReport::default();
     let view = inner.super_version.load_full();
-    let tables: Vec<_> = view.version.tables().map(|(_, t)| Arc::clone(t)).collect();
-    let problem = |table: &Arc<TableRef>| check(table).err().map(|e| e.to_string());
-    let problems: Vec<String> = if inner.options.background == Background::Stepped {
-        tables.iter().filter_map(problem).collect()
-    } else {
-        let pool = warm::pool("siltstone-verify").ok_or_else(|| {
-            Error::invalid("the system gives no threads to verify with: end other work and try again")
-        })?;
-        pool.install(|| tables.par_iter().filter_map(problem).collect())
-    };
-    Ok(VerifyReport {
-        tables: tables.len(),
-        bytes: tables.iter().map(|t| t.summary.len).sum(),
-        entries: tables.iter().map(|t| t.summary.entries).sum(),
-        problems,
-    })
+    let tables = || view.version.tables().map(|(_, table)| &table.summary);
+    let jobs: Vec<Job<'_>> = tables().map(|t| Job { number: t.number, expected: Some(t) }).collect();
+    let meter = Meter::new(&|_| {}, 0);
+    report.merge(check_tables(&inner.dir, inner.database, &jobs, inner.options.background, &meter)?);
+    inner.verify_manifest(&mut report);
+    inner.verify_log(&mut report)?;
+    report.finish();
+    Ok(report)
 }
 
-fn check(table: &TableRef) -> Result<()> {
-    let found = table.handle.open()?.verify()?;
-    if found == table.summary {
-        return Ok(());
+impl Inner {
+    fn verify_manifest(&self, report: &mut VerifyReport) {
+        let manifest = self.manifest.lock();
+        if !manifest.is_usable() {
+            let path = self.dir.join(&FileName::Manifest(manifest.number()).to_string());
+            let why = "an edit of it failed, so what it holds is not certain before the next open";
+            return report.add_unread(path, 0, 0, why);
+        }
+        match manifest.verify() {
+            Ok(bytes) => {
+                report.files += 2;
+                report.bytes += bytes;
+            }
+            Err(error) => report.add(error, 0, 0),
+        }
     }
-    Err(table.handle.differs(&table.summary, &found))
+
+    fn verify_log(&self, report: &mut VerifyReport) -> Result<()> {
+        for _ in 0..TRIES {
+            let (first, newest, synced) = self.durable_log();
+            if synced <= first.base {
+                return Ok(());
+            }
+            let numbers = self.segments(first.segment)?;
+            let mut found = VerifyReport::default();
+            let extent = Extent {
+                database: self.database,
+                numbers: &numbers,
+                first: first.segment,
+                base: first.base,
+                newest,
+                limit: synced,
+            };
+            check_log(&self.dir, extent, &mut found);
+            if found.is_sound() || self.durable_log().0 == first {
+                // Records that are on their way are no cut.
+                found.notes.clear();
+                report.merge(found);
+                return Ok(());
+            }
+        }
+        let why = "it was replaced by newer segments while it was read";
+        report.add_unread(self.dir.path().to_path_buf(), 0, 0, why);
+        Ok(())
+    }
+
+    /// Where the log that is needed begins, the newest segment whose beginning is durable, and up to where all is.
+    fn durable_log(&self) -> (LogStart, u64, u64) {
+        let _no_rotation = self.commit.lock();
+        let buffers = self.buffers.lock();
+        let first = buffers.sealed.front().map_or(buffers.active, |(_, begun)| *begun);
+        // In this order: the segment may be older than the position, never the other way round.
+        let newest = self.group_sync.segment();
+        (first, newest, self.group_sync.synced())
+    }
+
+    fn segments(&self, first: u64) -> Result<Vec<u64>> {
+        let number = |name: &String| match FileName::parse(name) {
+            Some(FileName::Log(number)) if number >= first => Some(number),
+            _ => None,
+        };
+        let mut numbers: Vec<u64> = self.dir.list()?.iter().filter_map(number).collect();
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
 }

@@ -26,6 +26,7 @@ use super::Cursor;
 use crate::Result;
 use crate::engine::key::{self, Trailer};
 use crate::engine::slice::Slice;
+use crate::planted::{Bug, planted};
 
 /// Several cursors as one, which is a cursor again.
 pub struct Merge<C: Cursor> {
@@ -178,7 +179,9 @@ impl<C: Cursor> Merge<C> {
         else {
             return false;
         };
-        let order = a.key().cmp(b.key()).then_with(|| b.trailer().cmp(&a.trailer()));
+        let mixed = planted(Bug::BackwardTakesOlder) && self.way == Way::Backward;
+        let (newer, older) = if mixed { (b, a) } else { (a, b) };
+        let order = a.key().cmp(b.key()).then_with(|| older.trailer().cmp(&newer.trailer()));
         if self.way == Way::Forward { order.is_lt() } else { order.is_gt() }
     }
 

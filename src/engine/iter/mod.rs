@@ -14,7 +14,8 @@ pub use merge::Merge;
 
 use super::key::Trailer;
 use super::slice::Slice;
-use crate::Result;
+use crate::{Error, Result};
+use std::path::Path;
 
 /// A position in sorted entries. The invariants C1 to C3 are at the top of the module.
 pub trait Cursor: Send {
@@ -42,4 +43,13 @@ pub trait Cursor: Send {
     fn value_slice(&self) -> Slice {
         Slice::copy_of(self.value())
     }
+}
+
+/// The error for entries that are not in order though every checksum is right: a builder made no such table. Which of
+/// those that are merged it was is not known here; `verify` names it.
+#[cold]
+pub fn unordered(key: &[u8], before: &[u8]) -> Error {
+    let (key, before) = (key.escape_ascii(), before.escape_ascii());
+    let detail = format!("\"{key}\" comes after \"{before}\"");
+    Error::corruption(Path::new("the tables of the database"), 0, "the order of entries", detail)
 }

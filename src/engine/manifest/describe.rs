@@ -88,6 +88,7 @@ impl fmt::Display for Edit {
             ("last sequence number", self.last_seq),
             ("next table", self.next_table),
             ("next keyspace", self.next_keyspace.map(u64::from)),
+            ("time", self.time),
         ];
         for (name, number) in numbers {
             if let Some(number) = number {
@@ -96,6 +97,9 @@ impl fmt::Display for Edit {
         }
         for (id, name) in &self.created_keyspaces {
             writeln!(f, "  create keyspace {} \"{}\"", id.0, name.escape_debug())?;
+        }
+        for (id, ttl) in &self.keyspace_ttls {
+            writeln!(f, "  values of keyspace {} live for {ttl} ms", id.0)?;
         }
         for id in &self.dropped_keyspaces {
             writeln!(f, "  drop keyspace {}", id.0)?;
@@ -109,12 +113,12 @@ impl fmt::Display for Edit {
 
 fn write_table(f: &mut fmt::Formatter<'_>, t: &TableSummary) -> fmt::Result {
     write!(f, "table {}: {} bytes, checksum {:08x}, {} entries", t.number, t.len, t.checksum, t.entries)?;
-    write!(f, " ({} tombstones, {} of ranges)", t.tombstones, t.range_tombstones)?;
+    write!(f, " ({} tombstones, {} expiring)", t.tombstones, t.expiring)?;
     write!(f, ", \"{}\" to \"{}\"", t.smallest.escape_ascii(), t.largest.escape_ascii())?;
     write!(
         f,
-        ", sequence numbers {} to {}, expiry {} to {}",
-        t.min_seq, t.max_seq, t.min_expiry, t.max_expiry
+        ", sequence numbers {} to {}, expiry {} to {}, range deletions applied up to {}",
+        t.min_seq, t.max_seq, t.min_expiry, t.max_expiry, t.clean_seq
     )?;
     writeln!(f, ", {} bytes raw", t.raw_bytes)
 }

@@ -7,8 +7,8 @@
 //!
 //! tag  body                                                            on disk: never renumber
 //!   1  a table is added: level u8, number varint, len varint, checksum u32, entries varint, tombstones varint,
-//!      range tombstones varint, smallest bytes, largest bytes, min seq varint, max seq varint, min expiry varint,
-//!      max expiry varint, raw bytes varint
+//!      expiring varint, smallest bytes, largest bytes, min seq varint, max seq varint, clean seq varint,
+//!      min expiry varint, max expiry varint, raw bytes varint
 //!   2  a table is removed: level u8, number varint
 //!   3  the lowest log still needed: varint
 //!   4  the newest log: varint
@@ -21,15 +21,18 @@
 //!  11  reserved: a range of keys is deleted
 //!  12  reserved: the options the files were written with
 //!  13  the log position of the first byte of the lowest log still needed: varint
+//!  16  what values of a keyspace live for: id varint, milliseconds varint, 0 for ever
+//!  17  the time, in milliseconds since 1970: varint
 //! ```
 //!
 //! (E1) A field whose tag is below 128 and unknown is refused: skipping it could lose data. One from 128 on may be skipped.
-//! (E2) A field is used to its last byte, and none of 3, 4, 5, 6, 9, 13 comes twice.
+//! (E2) A field is used to its last byte, and none of 3, 4, 5, 6, 9, 13, 17 comes twice.
 //! (E3) Removals come before additions, so a table may be removed from one level and added to another.
 
 use super::LEVELS;
 use crate::engine::coding::{Reader, put_bytes, put_varint};
-use crate::engine::key::KeyspaceId;
+use crate::engine::filename::MAX_NUMBER;
+use crate::engine::key::{KeyspaceId, MAX_SEQ};
 use crate::engine::sstable::summary::TableSummary;
 use crate::{Error, Result};
 use std::path::Path;
@@ -45,8 +48,12 @@ const KEYSPACE_DROPPED: u64 = 8;
 const NEXT_KEYSPACE: u64 = 9;
 const LOG_SEALED: u64 = 10;
 const LOG_BASE: u64 = 13;
+const KEYSPACE_TTL: u64 = 16;
+const TIME: u64 = 17;
 /// Fields from here on may be skipped by a build that does not know them.
 const FIRST_OPTIONAL: u64 = 128;
+/// No log position is higher, so that one can be added to another.
+const MAX_POSITION: u64 = 1 << 62;
 
 /// What changes from one version of the database to the next. What is not named stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -69,6 +76,10 @@ pub struct Edit {
     pub created_keyspaces: Vec<(KeyspaceId, String)>,
     /// Keyspaces that end.
     pub dropped_keyspaces: Vec<KeyspaceId>,
+    /// What values of a keyspace live for, in milliseconds; 0 for ever.
+    pub keyspace_ttls: Vec<(KeyspaceId, u64)>,
+    /// The time, in milliseconds since 1970: it will not be earlier again.
+    pub time: Option<u64>,
     /// The lowest keyspace id never used. Ids of created keyspaces count by themselves.
     pub next_keyspace: Option<u32>,
     /// Logs that will not be written to again.
@@ -111,6 +122,7 @@ impl Edit {
             (NEXT_TABLE, self.next_table),
             (NEXT_KEYSPACE, self.next_keyspace.map(u64::from)),
             (LOG_BASE, self.log_base),
+            (TIME, self.time),
         ];
         for (tag, number) in numbers {
             if let Some(number) = number {
@@ -121,6 +133,12 @@ impl Edit {
             field(out, KEYSPACE_CREATED, &mut body, |b| {
                 put_varint(b, u64::from(id.0));
                 b.extend_from_slice(name.as_bytes());
+            });
+        }
+        for (id, ttl) in &self.keyspace_ttls {
+            field(out, KEYSPACE_TTL, &mut body, |b| {
+                put_varint(b, u64::from(id.0));
+                put_varint(b, *ttl);
             });
         }
         for id in &self.dropped_keyspaces {
@@ -158,7 +176,7 @@ impl Edit {
                         path: path.to_path_buf(),
                         what: "manifest field",
                         found: tag.to_string(),
-                        supported: "fields 1 to 10, and 13".into(),
+                        supported: "fields 1 to 10, 13, 16 and 17".into(),
                     });
                 }
                 _ => {
@@ -176,11 +194,13 @@ impl Edit {
         match tag {
             ADDED => self.added.push((read_level(r)?, read_table(r)?)),
             REMOVED => self.removed.push((read_level(r)?, r.varint()?)),
-            MIN_LOG => set_once(&mut self.min_log, r.varint()?)?,
-            NEWEST_LOG => set_once(&mut self.newest_log, r.varint()?)?,
-            LAST_SEQ => set_once(&mut self.last_seq, r.varint()?)?,
-            NEXT_TABLE => set_once(&mut self.next_table, r.varint()?)?,
-            LOG_BASE => set_once(&mut self.log_base, r.varint()?)?,
+            MIN_LOG => set_once(&mut self.min_log, r.varint_up_to(MAX_NUMBER)?)?,
+            NEWEST_LOG => set_once(&mut self.newest_log, r.varint_up_to(MAX_NUMBER)?)?,
+            LAST_SEQ => set_once(&mut self.last_seq, r.varint_up_to(MAX_SEQ)?)?,
+            NEXT_TABLE => set_once(&mut self.next_table, r.varint_up_to(MAX_NUMBER)?)?,
+            LOG_BASE => set_once(&mut self.log_base, r.varint_up_to(MAX_POSITION)?)?,
+            TIME => set_once(&mut self.time, r.varint()?)?,
+            KEYSPACE_TTL => self.keyspace_ttls.push((read_keyspace(r)?, r.varint()?)),
             NEXT_KEYSPACE => set_once(&mut self.next_keyspace, u32::try_from(r.varint()?).ok()?)?,
             KEYSPACE_CREATED => {
                 let id = read_keyspace(r)?;
@@ -214,26 +234,27 @@ fn encode_table(out: &mut Vec<u8>, t: &TableSummary) {
     out.extend_from_slice(&t.checksum.to_le_bytes());
     put_varint(out, t.entries);
     put_varint(out, t.tombstones);
-    put_varint(out, t.range_tombstones);
+    put_varint(out, t.expiring);
     put_bytes(out, &t.smallest);
     put_bytes(out, &t.largest);
-    for number in [t.min_seq, t.max_seq, t.min_expiry, t.max_expiry, t.raw_bytes] {
+    for number in [t.min_seq, t.max_seq, t.clean_seq, t.min_expiry, t.max_expiry, t.raw_bytes] {
         put_varint(out, number);
     }
 }
 
 fn read_table(r: &mut Reader<'_>) -> Option<TableSummary> {
     Some(TableSummary {
-        number: r.varint()?,
+        number: r.varint_up_to(MAX_NUMBER)?,
         len: r.varint()?,
         checksum: r.u32()?,
         entries: r.varint()?,
         tombstones: r.varint()?,
-        range_tombstones: r.varint()?,
+        expiring: r.varint()?,
         smallest: r.bytes()?.to_vec(),
         largest: r.bytes()?.to_vec(),
         min_seq: r.varint()?,
-        max_seq: r.varint()?,
+        max_seq: r.varint_up_to(MAX_SEQ)?,
+        clean_seq: r.varint_up_to(MAX_SEQ)?,
         min_expiry: r.varint()?,
         max_expiry: r.varint()?,
         raw_bytes: r.varint()?,

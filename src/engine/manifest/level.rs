@@ -15,6 +15,7 @@
 
 use crate::engine::key::{MAX_SEQ, common_prefix, head};
 use crate::engine::sstable::summary::TableSummary;
+use crate::planted::{Bug, planted};
 use std::cmp::Ordering;
 use std::fmt;
 use std::ops::Bound;
@@ -93,12 +94,16 @@ impl<H> Level<H> {
         for table in &tables {
             check_summary(number, &table.summary)?;
         }
-        if number == 0 {
-            tables.sort_by_key(|t| std::cmp::Reverse((t.summary.max_seq, t.summary.number)));
-            check_newest_first(&tables)?;
-        } else {
-            tables.sort_by(|a, b| a.summary.smallest.cmp(&b.summary.smallest));
-            check_disjoint(number, &tables)?;
+        match number {
+            0 if planted(Bug::OldestTableFirst) => tables.sort_by_key(|t| t.summary.max_seq),
+            0 => {
+                tables.sort_by_key(|t| std::cmp::Reverse((t.summary.max_seq, t.summary.number)));
+                check_newest_first(&tables)?;
+            }
+            _ => {
+                tables.sort_by(|a, b| a.summary.smallest.cmp(&b.summary.smallest));
+                check_disjoint(number, &tables)?;
+            }
         }
         Ok(Level::fenced(number, tables))
     }
@@ -216,7 +221,9 @@ impl<H> Level<H> {
         let ties = self.tables.get(at..).unwrap_or_default();
         let heads = self.largest.get(at..).unwrap_or_default();
         let ties = ties.get(..heads.partition_point(|h| *h == head)).unwrap_or_default();
-        at + ties.partition_point(|t| t.summary.largest.as_slice() < key)
+        let passed =
+            |largest: &[u8]| largest < key || (planted(Bug::LevelMissesLargestKey) && largest == key);
+        at + ties.partition_point(|t| passed(&t.summary.largest))
     }
 
     #[inline]

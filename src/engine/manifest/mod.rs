@@ -3,7 +3,8 @@
 //! Reading order: a [`level`] of tables and how a key finds its table in it; the immutable [`version`], seven of them;
 //! the [`edit`] from one version to the next; the [`registry`] of everything else the manifest knows; the [`record`]s
 //! edits are written as, and how they are [`replay`]ed; the file [`current`] that names the manifest; [`set`], which
-//! joins them and is the one place that writes; [`files`], which compares the list with the folder; [`describe`], all of it as text.
+//! joins them and is the one place that writes; [`files`], which compares the list with the folder; [`verify`],
+//! which compares the files with what is in force; [`describe`], all of it as text.
 //!
 //! Nothing here opens a table: a version carries an opaque handle for each, which the read path fills in lazily.
 
@@ -16,6 +17,7 @@ pub mod record;
 pub mod registry;
 pub mod replay;
 pub mod set;
+pub mod verify;
 pub mod version;
 pub use edit::Edit;
 pub use files::{Presence, check_files, look};

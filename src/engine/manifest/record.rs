@@ -98,6 +98,14 @@ pub fn step<'a>(path: &Path, place: &Place, bytes: &'a [u8], end: ChainEnd) -> R
     }
 }
 
+/// Where a chain goes on behind damage: at the first whole record from `start` on, as if it continued what is before it.
+#[must_use]
+pub fn resume(place: &Place, bytes: &[u8], start: u64) -> Option<ChainEnd> {
+    let Search::Found(offset) = search(place, bytes, start) else { return None };
+    let record = read(place, bytes, offset).ok()?;
+    Some(ChainEnd { offset, crc: record.prev })
+}
+
 enum Search {
     Found(u64),
     Nothing,

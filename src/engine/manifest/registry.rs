@@ -26,6 +26,10 @@ pub struct Registry {
     pub next_keyspace: u32,
     /// The keyspaces there are, but for the default one.
     pub keyspaces: BTreeMap<KeyspaceId, String>,
+    /// What values of a keyspace live for, in milliseconds, of those that have such a time.
+    pub keyspace_ttls: BTreeMap<KeyspaceId, u64>,
+    /// The highest time seen, in milliseconds since 1970.
+    pub time: u64,
     /// How far needed logs were written when they were closed.
     pub sealed_logs: BTreeMap<u64, SealedLog>,
 }
@@ -41,6 +45,8 @@ impl Default for Registry {
             next_table: 1,
             next_keyspace: 1,
             keyspaces: BTreeMap::new(),
+            keyspace_ttls: BTreeMap::new(),
+            time: 0,
             sealed_logs: BTreeMap::new(),
         }
     }
@@ -65,6 +71,7 @@ impl Registry {
         grow(&mut self.last_seq, edit.last_seq);
         grow(&mut self.next_table, edit.next_table);
         grow(&mut self.next_keyspace, edit.next_keyspace);
+        grow(&mut self.time, edit.time);
         for (_, table) in &edit.added {
             grow(&mut self.last_seq, Some(table.max_seq));
             grow(&mut self.next_table, Some(table.number.saturating_add(1)));
@@ -73,10 +80,18 @@ impl Registry {
             if self.keyspaces.remove(id).is_none() {
                 return Err(format!("keyspace {} is dropped, but there is none", id.0));
             }
+            self.keyspace_ttls.remove(id);
         }
         for (id, name) in &edit.created_keyspaces {
             self.create(*id, name)?;
         }
+        for (id, ttl) in &edit.keyspace_ttls {
+            if !self.keyspaces.contains_key(id) {
+                return Err(format!("keyspace {} is to have a time to live, but there is none", id.0));
+            }
+            self.keyspace_ttls.insert(*id, *ttl);
+        }
+        self.keyspace_ttls.retain(|_, ttl| *ttl > 0);
         self.sealed_logs.extend(edit.sealed_logs.iter().map(|log| (log.number, *log)));
         self.sealed_logs = self.sealed_logs.split_off(&self.min_log);
         Ok(())
@@ -105,6 +120,8 @@ impl Registry {
             last_seq: Some(self.last_seq),
             next_table: Some(self.next_table),
             created_keyspaces: self.keyspaces.iter().map(|(id, name)| (*id, name.clone())).collect(),
+            keyspace_ttls: self.keyspace_ttls.iter().map(|(id, ttl)| (*id, *ttl)).collect(),
+            time: Some(self.time).filter(|time| *time > 0),
             dropped_keyspaces: Vec::new(),
             next_keyspace: Some(self.next_keyspace),
             sealed_logs: self.sealed_logs.values().copied().collect(),

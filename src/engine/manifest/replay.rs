@@ -13,7 +13,7 @@ use crate::engine::header::{self, HEADER_LEN};
 use crate::engine::sstable::summary::TableSummary;
 use crate::vfs::{Dir, Mode, OpenFile};
 use crate::{Error, Result};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// No manifest is longer: `set` replaces it at half of this.
@@ -58,7 +58,8 @@ pub fn load(dir: &Dir, current: &Current, mode: Mode) -> Result<(OpenFile, Conte
     header::expect(file.path(), &bytes, &current.manifest_place())?;
     let contents = read(file.path(), &current.manifest_place(), &bytes)?;
     if let State::Clean(clean) = current.state {
-        check_clean(file.path(), bytes.len() as u64, &contents, clean)?;
+        let (end, last_seq) = (contents.end, contents.snapshot.last_seq.unwrap_or_default());
+        check_clean(file.path(), bytes.len() as u64, (end, contents.torn.as_ref()), last_seq, clean)?;
     }
     Ok((file, contents))
 }
@@ -68,27 +69,8 @@ pub fn load(dir: &Dir, current: &Current, mode: Mode) -> Result<(OpenFile, Conte
 /// # Errors
 /// [`Error::Corruption`], [`Error::Incompatible`].
 pub fn read(path: &Path, place: &Place, bytes: &[u8]) -> Result<Contents> {
-    let mut tables = BTreeMap::new();
-    let mut registry = Registry::default();
-    let mut end = ChainEnd { offset: HEADER_LEN as u64, crc: 0 };
-    let mut snapshot_len = None;
-    let torn = loop {
-        match record::step(path, place, bytes, end)? {
-            Step::Record(record) => {
-                let at = end.offset;
-                let edit = Edit::decode(path, at + record::RECORD_HEADER_LEN as u64, record.payload)?;
-                let damaged = |why| Error::corruption(path, at, "manifest edit", why);
-                registry.absorb(&edit).map_err(damaged)?;
-                replay(&mut tables, edit).map_err(damaged)?;
-                snapshot_len.get_or_insert(record.payload.len() as u64);
-                end = record.end;
-            }
-            Step::End => break None,
-            Step::Torn(why) => {
-                break Some(Torn { offset: end.offset, len: bytes.len() as u64 - end.offset, why });
-            }
-        }
-    };
+    let Replay { tables, registry, end, snapshot_len, torn, .. } =
+        Replay::walk(path, place, bytes, &mut Err)?;
     let Some(snapshot_len) = snapshot_len else {
         let why = torn.map_or("it has no record".into(), |torn| torn.why);
         return Err(Error::corruption(path, end.offset, "manifest snapshot", why));
@@ -97,39 +79,125 @@ pub fn read(path: &Path, place: &Place, bytes: &[u8]) -> Result<Contents> {
     Ok(Contents { snapshot, end, snapshot_len, torn })
 }
 
-/// Follows an edit without building a version: tables by number, each with its level.
-fn replay(tables: &mut BTreeMap<u64, (u8, TableSummary)>, edit: Edit) -> Result<(), String> {
-    for (level, number) in edit.removed {
-        match tables.remove(&number) {
-            Some((there, _)) if there == level => {}
-            _ => return Err(format!("table {number} is removed from level {level}, but it is not there")),
-        }
-    }
-    for (level, table) in edit.added {
-        let number = table.number;
-        if tables.insert(number, (level, table)).is_some() {
-            return Err(format!("table {number} is added to level {level}, but it is already there"));
-        }
-    }
-    Ok(())
+/// A walk over all edits.
+pub struct Replay {
+    /// The tables in force by number, each with its level.
+    pub tables: BTreeMap<u64, (u8, TableSummary)>,
+    /// Tables that an edit took out of force for good.
+    pub gone: BTreeSet<u64>,
+    /// Everything else.
+    pub registry: Registry,
+    /// Where the chain ends.
+    pub end: ChainEnd,
+    /// The length of the payload of the first record; `None` when that cannot be read.
+    pub snapshot_len: Option<u64>,
+    /// What follows the chain.
+    pub torn: Option<Torn>,
 }
 
-/// T2 of `current`.
-fn check_clean(path: &Path, len: u64, contents: &Contents, clean: CleanEnd) -> Result<()> {
+impl Replay {
+    /// Follows the chain to its end. Where `tell` takes an error for an answer, it goes on behind the damage: at the next whole
+    /// record, whose edit then need not fit.
+    ///
+    /// # Errors
+    /// What `tell` returns.
+    pub fn walk(
+        path: &Path,
+        place: &Place,
+        bytes: &[u8],
+        tell: &mut dyn FnMut(Error) -> Result<()>,
+    ) -> Result<Replay> {
+        let mut replay = Replay {
+            tables: BTreeMap::new(),
+            gone: BTreeSet::new(),
+            registry: Registry::default(),
+            end: ChainEnd { offset: HEADER_LEN as u64, crc: 0 },
+            snapshot_len: None,
+            torn: None,
+        };
+        let mut whole = true;
+        loop {
+            let at = replay.end.offset;
+            match record::step(path, place, bytes, replay.end) {
+                Ok(Step::Record(record)) => {
+                    replay.end = record.end;
+                    if at == HEADER_LEN as u64 {
+                        replay.snapshot_len = Some(record.payload.len() as u64);
+                    }
+                    match replay.take(path, at, record.payload) {
+                        // Behind a hole an edit may speak of tables that nobody has heard of.
+                        Err(error) if whole || !error.is_corruption() => tell(error)?,
+                        _ => {}
+                    }
+                }
+                Ok(Step::End) => return Ok(replay),
+                Ok(Step::Torn(why)) => {
+                    replay.torn =
+                        Some(Torn { offset: at, len: (bytes.len() as u64).saturating_sub(at), why });
+                    return Ok(replay);
+                }
+                Err(error) => {
+                    tell(error)?;
+                    whole = false;
+                    match record::resume(place, bytes, at) {
+                        Some(behind) => replay.end = behind,
+                        None => return Ok(replay),
+                    }
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, path: &Path, at: u64, payload: &[u8]) -> Result<()> {
+        let edit = Edit::decode(path, at + record::RECORD_HEADER_LEN as u64, payload)?;
+        let fits = self.registry.absorb(&edit);
+        let fits = fits.and(self.follow(edit));
+        fits.map_err(|why| Error::corruption(path, at, "manifest edit", why))
+    }
+
+    /// Follows an edit without building a version. All of it, also when something in it does not fit, which is returned.
+    fn follow(&mut self, edit: Edit) -> Result<(), String> {
+        let mut fits = Ok(());
+        for (level, number) in edit.removed {
+            self.gone.insert(number);
+            match self.tables.remove(&number) {
+                Some((there, _)) if there == level => {}
+                _ => fits = Err(format!("table {number} is removed from level {level}, but it is not there")),
+            }
+        }
+        for (level, table) in edit.added {
+            let number = table.number;
+            self.gone.remove(&number);
+            if self.tables.insert(number, (level, table)).is_some() {
+                fits = Err(format!("table {number} is added to level {level}, but it is already there"));
+            }
+        }
+        fits
+    }
+}
+
+/// T2 of `current`: whether a manifest of `len` bytes, read as far as `end`, with numbers up to `last_seq`, is the one that
+/// was closed.
+///
+/// # Errors
+/// [`Error::Corruption`].
+pub fn check_clean(
+    path: &Path,
+    len: u64,
+    (end, torn): (ChainEnd, Option<&Torn>),
+    last_seq: u64,
+    clean: CleanEnd,
+) -> Result<()> {
     let why = if len != clean.manifest_len {
         format!("{len} bytes, {} expected since the last close", clean.manifest_len)
-    } else if let Some(torn) = &contents.torn {
+    } else if let Some(torn) = torn {
         torn.why.clone()
-    } else if contents.end.crc != clean.chain {
-        format!(
-            "its last checksum is {:08x}, {:08x} expected since the last close",
-            contents.end.crc, clean.chain
-        )
-    } else if contents.snapshot.last_seq != Some(clean.last_seq) {
-        let last = contents.snapshot.last_seq.unwrap_or_default();
-        format!("sequence numbers up to {last}, {} expected since the last close", clean.last_seq)
+    } else if end.crc != clean.chain {
+        format!("its last checksum is {:08x}, {:08x} expected since the last close", end.crc, clean.chain)
+    } else if last_seq != clean.last_seq {
+        format!("sequence numbers up to {last_seq}, {} expected since the last close", clean.last_seq)
     } else {
         return Ok(());
     };
-    Err(Error::corruption(path, contents.end.offset.min(clean.manifest_len), "manifest", why))
+    Err(Error::corruption(path, end.offset.min(clean.manifest_len), "manifest", why))
 }

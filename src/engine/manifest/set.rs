@@ -17,8 +17,8 @@
 //! - between 5 and 6 leaves `CURRENT` or not; if so, 2 and 3 made what it names durable before.
 //!
 //! **Roll over** to manifest `n + 1`: the same steps with `n + 1` and a snapshot. A crash before 5 leaves `n` in force and a
-//! stray `n + 1`, written anew by the next try; after it `n` is the stray one, and holds the same state. Strays are removed
-//! by the caller, like tables out of force.
+//! stray `n + 1`, written anew by the next try; after it `n` is the stray one, and holds the same state. It is removed at
+//! last; strays that a crash leaves are removed by the next open, like tables out of force.
 //!
 //! **First write after a clean close**: `CURRENT` is replaced by a dirty one (4 to 6) before anything else. A crash leaves
 //! the clean one, which is then still true, or the dirty one. **Close** is the same in reverse.
@@ -38,6 +38,7 @@ use crate::engine::checksum::Place;
 use crate::engine::filename::FileName;
 use crate::engine::header::{self, FileKind, HEADER_LEN};
 use crate::engine::sstable::summary::TableSummary;
+use crate::planted::{Bug, planted};
 use crate::vfs::{Clock, Dir, Mode, OpenFile};
 use crate::{Error, Result};
 use std::sync::Arc;
@@ -80,17 +81,29 @@ impl<H> Manifest<H> {
     /// # Errors
     /// [`Error::Io`] or [`Error::DiskFull`]: then nothing is there yet, or all of it.
     pub fn create(dir: &Dir, clock: &dyn Clock) -> Result<Manifest<H>> {
-        let version = Version::empty();
-        let place = Place { database: clock.random(), kind: FileKind::Manifest, number: 1 };
-        let registry = Registry::default();
-        let (file, end) = write_new(dir, &place, &first_payload(&version, &registry)?)?;
+        Manifest::create_from(dir, clock.random(), Version::empty(), Registry::default())
+    }
+
+    /// As [`Manifest::create`], for the database with this id, whose tables are there and durable, names included.
+    ///
+    /// # Errors
+    /// As [`Manifest::create`].
+    pub fn create_from(
+        dir: &Dir,
+        database: u64,
+        version: Version<H>,
+        registry: Registry,
+    ) -> Result<Manifest<H>> {
+        let place = Place { database, kind: FileKind::Manifest, number: 1 };
+        let payload = first_payload(&version, &registry)?;
+        let (file, end) = write_new(dir, &place, &payload)?;
         let staged = dirty(&place).stage(dir)?;
         file.sync()?;
         dir.sync()?;
         staged.install(dir)?;
         let version = Arc::new(version);
         Ok(Manifest {
-            rollover: MIN_ROLLOVER,
+            rollover: rollover_len(payload.len() as u64),
             clean: false,
             failed: None,
             dir: dir.clone(),
@@ -164,6 +177,18 @@ impl<H> Manifest<H> {
         self.place.number
     }
 
+    pub(super) fn dir(&self) -> &Dir {
+        &self.dir
+    }
+
+    pub(super) fn end(&self) -> ChainEnd {
+        self.end
+    }
+
+    pub(super) fn is_clean(&self) -> bool {
+        self.clean
+    }
+
     /// Makes `edit` durable and puts it in force. Takes one sync, but for the first after a clean close and a roll-over.
     ///
     /// # Errors
@@ -191,7 +216,7 @@ impl<H> Manifest<H> {
     /// [`Error::ReadOnly`] after a failure; [`Error::Io`] or [`Error::DiskFull`], see S1 and S2.
     pub fn mark_dirty(&mut self) -> Result<()> {
         self.check_usable()?;
-        if !self.clean {
+        if !self.clean || planted(Bug::StaysClean) {
             return Ok(());
         }
         let staged = dirty(&self.place).stage(&self.dir)?;
@@ -225,6 +250,9 @@ impl<H> Manifest<H> {
         self.mark_dirty()?;
         if self.end.offset.saturating_add(payload.len() as u64) > self.rollover {
             self.roll_over()?;
+            if planted(Bug::RollOverLosesEdit) {
+                return Ok(());
+            }
         }
         let mut bytes = Vec::new();
         let end = record::append(&mut bytes, &self.place, self.end, &payload);
@@ -234,8 +262,8 @@ impl<H> Manifest<H> {
         Ok(())
     }
 
-    /// Continues in a new manifest. One that cannot be written for lack of space is put off: the old one still serves,
-    /// and an edit that frees space must not wait for space.
+    /// Continues in a new manifest. One that cannot be written, for lack of space or of descriptors, is put off: the old one
+    /// still serves, and an edit that frees space must not wait for space.
     fn roll_over(&mut self) -> Result<()> {
         let place = Place { number: self.place.number + 1, ..self.place };
         let staged = first_payload(&self.version, &self.registry).and_then(|payload| {
@@ -244,25 +272,39 @@ impl<H> Manifest<H> {
         });
         let (snapshot_len, file, end, staged) = match staged {
             Ok(staged) => staged,
-            Err(error) if self.end.offset < MAX_ROLLOVER => {
-                tracing::warn!(%error, "the manifest could not be rewritten; it goes on growing for now");
-                self.rollover = self.end.offset.saturating_add(MIN_ROLLOVER);
-                return Ok(());
-            }
-            Err(error) => return Err(error),
+            Err(error) => return self.put_off(error),
         };
-        let installed = file.sync().and_then(|()| self.dir.sync()).and_then(|()| staged.install(&self.dir));
-        installed.map_err(|e| self.fail(e))?;
-        self.place = place;
+        file.sync().map_err(|e| self.fail(e))?;
+        match self.dir.sync() {
+            // Nothing names the new one yet.
+            Err(error) if !error.is_failed_sync() => return self.put_off(error),
+            synced => synced.and_then(|()| staged.install(&self.dir)).map_err(|e| self.fail(e))?,
+        }
+        let before = std::mem::replace(&mut self.place, place).number;
         self.file = file;
         self.end = end;
         self.rollover = rollover_len(snapshot_len);
+        // One that cannot be removed now is removed by the next open.
+        let _ = self.dir.remove(&FileName::Manifest(before).to_string());
+        Ok(())
+    }
+
+    /// Goes on in the old manifest, unless that is far too long already.
+    fn put_off(&mut self, error: Error) -> Result<()> {
+        if self.end.offset >= MAX_ROLLOVER {
+            return Err(error);
+        }
+        tracing::warn!(%error, "the manifest could not be rewritten; it goes on growing for now");
+        self.rollover = self.end.offset.saturating_add(MIN_ROLLOVER);
         Ok(())
     }
 
     /// After a full disk: cuts off what there may be of the record, durably, and it is as if nothing had been written (S1).
     /// The sync is no repetition (V4): none has failed.
     fn undo(&mut self, error: Error) -> Error {
+        if planted(Bug::LeaveHalfEdit) && error.is_transient() {
+            return error;
+        }
         if error.is_transient() && self.file.set_len(self.end.offset).and_then(|()| self.file.sync()).is_ok()
         {
             return error;

@@ -32,11 +32,13 @@
 )]
 
 use crate::engine::key::Trailer;
-use parking_lot::Mutex;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::plain::atomic::AtomicPtr;
+use crate::sync::race;
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 const FIRST_CHUNK: usize = 4 << 10;
 const MAX_CHUNK: usize = 1 << 20;
@@ -142,6 +144,7 @@ impl Bump {
             key_at.copy_from_nonoverlapping(NonNull::from(key).cast(), key.len());
             key_at.add(key.len()).copy_from_nonoverlapping(NonNull::from(value).cast(), value.len());
         }
+        race::written(at.as_ptr());
         Entry { ptr: EntryPtr(at.cast()), arena: &self.arena }
     }
 
@@ -198,6 +201,7 @@ impl EntryPtr {
     /// It was made by [`Entry::ptr_in`] of this `arena`, and learnt in a way that orders the writing of the entry
     /// before this call (a release store seen by an acquire load, or the same thread).
     pub unsafe fn entry(self, arena: &Arena) -> Entry<'_> {
+        race::read(self.0.as_ptr());
         Entry { ptr: self, arena }
     }
 
@@ -269,6 +273,7 @@ impl<'a> Entry<'a> {
         // SAFETY: the entry has been written, and its memory lives as long as `'a` (A2). Acquire, so that whoever gets
         // here by another way than the hash table finds the older version written as well.
         let prev = unsafe { self.ptr.prev() }.load(Ordering::Acquire);
+        race::read(prev);
         Some(Entry { ptr: EntryPtr(NonNull::new(prev)?), arena: self.arena })
     }
 

@@ -19,10 +19,11 @@
 #![expect(unsafe_code, reason = "readers follow addresses that the writer publishes, without a lock")]
 
 use super::arena::{self, Arena, Entry, EntryPtr};
-use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
+use crate::planted::{Bug, planted};
+use crate::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{race, zeros};
 use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 const MIN_SLOTS: usize = 64;
 const TAG_SHIFT: u32 = 48;
@@ -69,17 +70,19 @@ impl HashTable {
 
     #[inline]
     fn slots(&self) -> &Slots {
-        // SAFETY: it came from `Box::into_raw`, is never written but through its atomics once published, and by H3 is
+        let current = self.current.load(Ordering::Acquire);
+        race::read(current);
+        // SAFETY: it came from `Slots::leak`, is never written but through its atomics once published, and by H3 is
         // freed in `drop` only. The acquire pairs with the release in `grow`.
-        unsafe { &*self.current.load(Ordering::Acquire) }
+        unsafe { &*current }
     }
 }
 
 impl Drop for HashTable {
     fn drop(&mut self) {
-        let mut table = *self.current.get_mut();
+        let mut table = self.current.load(Ordering::Relaxed);
         while !table.is_null() {
-            // SAFETY: each came from `Box::into_raw` and is in this chain once.
+            // SAFETY: each came from `leak` and is in this chain once.
             let slots = unsafe { Box::from_raw(table) };
             table = slots.older;
         }
@@ -92,7 +95,7 @@ impl TableWriter {
         let count = (expected.div_ceil(5) * 8).next_power_of_two().max(MIN_SLOTS);
         let slots = Slots::new(count, ptr::null_mut());
         let bytes = AtomicUsize::new(slots.bytes());
-        let current = AtomicPtr::new(Box::into_raw(Box::new(slots)));
+        let current = AtomicPtr::new(slots.leak());
         TableWriter { table: Arc::new(HashTable { current, arena: Arc::clone(arena), bytes }), used: 0 }
     }
 
@@ -112,6 +115,9 @@ impl TableWriter {
             Some(newest) => entry.set_prev(newest),
             None => self.used += 1,
         }
+        if planted(Bug::OlderVersionWins) && newest.is_some() {
+            return;
+        }
         slot.store(word(hash >> TAG_SHIFT, entry.ptr_in(arena)), Ordering::Release);
     }
 
@@ -130,28 +136,21 @@ impl TableWriter {
             new.first_free(entry.hash()).store(slot.load(Ordering::Relaxed), Ordering::Relaxed);
         }
         bytes.fetch_add(new.bytes(), Ordering::Relaxed);
-        current.store(Box::into_raw(Box::new(new)), Ordering::Release);
+        current.store(new.leak(), Ordering::Release);
     }
 }
 
 impl Slots {
     fn new(count: usize, older: *mut Slots) -> Slots {
         debug_assert!(count.is_power_of_two());
-        let layout = Layout::array::<AtomicU64>(count).unwrap_or(Layout::new::<u64>());
-        assert!(
-            layout.size() == count * size_of::<AtomicU64>(),
-            "a table of {count} slots has no address space"
-        );
-        // SAFETY: the layout is that of `count` atomics, `count` is not zero, and zeros are valid atomics. Memory from
-        // `alloc_zeroed` is touched first by its first use, so a large table costs no more than what is used of it.
-        let words = unsafe {
-            let start = alloc_zeroed(layout).cast::<AtomicU64>();
-            if start.is_null() {
-                handle_alloc_error(layout);
-            }
-            Box::from_raw(ptr::slice_from_raw_parts_mut(start, count))
-        };
-        Slots { words, older }
+        Slots { words: zeros(count), older }
+    }
+
+    /// Itself at an address, to be freed by `HashTable::drop`.
+    fn leak(self) -> *mut Slots {
+        let slots = Box::into_raw(Box::new(self));
+        race::written(slots);
+        slots
     }
 
     /// The slot of `key`, or the one it would take, and the newest version in it.
@@ -216,6 +215,9 @@ fn pointer(word: u64) -> Option<EntryPtr> {
     // SAFETY: an address that is not zero was put there by `word`.
     (address != 0).then(|| unsafe { EntryPtr::from_ptr(ptr::with_exposed_provenance(address)) })
 }
+
+#[cfg(all(test, any(shuttle, loom)))]
+mod models;
 
 #[cfg(test)]
 mod tests {

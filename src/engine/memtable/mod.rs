@@ -41,12 +41,12 @@ pub use skiplist::SkipIndex;
 pub use writer::Writer;
 
 use crate::engine::key::Trailer;
-use arc_swap::ArcSwap;
+use crate::sync::ArcSwap;
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use arena::Arena;
 use hash_table::HashTable;
 use run::{Run, RunCursor};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// What a memtable is made for.
 #[derive(Debug, Clone, Copy, Default)]
@@ -79,6 +79,8 @@ struct Counts {
     min_seq: AtomicU64,
     max_seq: AtomicU64,
     index_bytes: AtomicUsize,
+    /// The earliest expiry; 0 when nothing expires.
+    min_expiry: AtomicU64,
 }
 
 impl Memtable {
@@ -142,6 +144,12 @@ impl<I: Index> Memtable<I> {
         self.entries() == 0
     }
 
+    /// The earliest expiry of what is in it, in milliseconds since 1970; `None` when nothing expires.
+    #[must_use]
+    pub fn min_expiry(&self) -> Option<u64> {
+        Some(self.counts.min_expiry.load(Ordering::Relaxed)).filter(|expiry| *expiry > 0)
+    }
+
     /// The lowest sequence number in it; `None` when it is empty.
     #[must_use]
     pub fn min_seq(&self) -> Option<u64> {
@@ -156,6 +164,14 @@ impl<I: Index> Memtable<I> {
 }
 
 impl Counts {
+    /// Called by the writer for an entry that expires.
+    fn expires(&self, expiry: u64) {
+        let earliest = self.min_expiry.load(Ordering::Relaxed);
+        if earliest == 0 || expiry < earliest {
+            self.min_expiry.store(expiry.max(1), Ordering::Relaxed);
+        }
+    }
+
     /// Called by the writer, after the entry can be found.
     fn update(&self, entries: u64, seq: u64, index_bytes: usize) {
         if entries == 1 {
@@ -167,5 +183,7 @@ impl Counts {
     }
 }
 
+#[cfg(all(test, any(shuttle, loom)))]
+mod models;
 #[cfg(test)]
 mod tests;

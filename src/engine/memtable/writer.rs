@@ -23,7 +23,7 @@ use super::prefix::Prefix;
 use super::run::Run;
 use super::skiplist::SkipIndex;
 use super::{Memtable, Parts};
-use crate::engine::key::Trailer;
+use crate::engine::key::{self, Kind, Trailer};
 use std::sync::Arc;
 
 /// How many entries the list gets before it is sealed: about what stays in the second-level cache.
@@ -96,6 +96,9 @@ impl<I: Index> Writer<I> {
         let entry = self.bump.append(trailer, hash as u32, key, value);
         self.list.insert(entry);
         self.table.publish(hash, entry);
+        if trailer.kind() == Ok(Kind::PutExpiring) {
+            self.memtable.counts.expires(key::expiry(value).unwrap_or(0));
+        }
         self.list_len += 1;
         self.entries += 1;
         self.max_seq = seq;

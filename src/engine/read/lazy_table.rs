@@ -6,11 +6,12 @@ use crate::engine::filename::FileName;
 use crate::engine::header::FileKind;
 use crate::engine::manifest;
 use crate::engine::sstable::{Block, Table, TableSummary};
+use crate::planted::{Bug, planted};
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::{Mutex, OnceLock};
 use crate::vfs::{Dir, Mode};
 use crate::{Error, Result};
-use parking_lot::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// The tables of one moment.
 pub type Version = manifest::Version<LazyTable>;
@@ -132,16 +133,12 @@ impl LazyTable {
         }
     }
 
-    /// The error for a table whose content is not what the manifest says of it.
-    #[must_use]
-    pub fn differs(&self, expected: &TableSummary, found: &TableSummary) -> Error {
-        let path = self.files.dir.join(&FileName::Table(self.number).to_string());
-        Error::corruption(&path, 0, "table", format!("it is {found:?}, but the manifest says {expected:?}"))
-    }
-
     /// Notes that no version will name this table any more.
     pub fn retire(&self) {
         self.obsolete.store(true, Ordering::Release);
+        if planted(Bug::RemoveReadTable) {
+            self.files.removable.lock().push(self.number);
+        }
     }
 
     #[cold]

@@ -18,5 +18,5 @@ mod visible;
 pub use lazy_table::{LazyTable, TableFiles, TableRef, Version};
 pub use level_cursor::LevelCursor;
 pub use source::Source;
-pub use super_version::SuperVersion;
+pub use super_version::{Found, NEVER, SuperVersion};
 pub use visible::Visible;

@@ -4,11 +4,12 @@ use super::lazy_table::Version;
 use super::level_cursor::LevelCursor;
 use super::source::Source;
 use crate::engine::iter::Merge;
-use crate::engine::key::{Kind, Trailer};
+use crate::engine::key::{self, EXPIRY_LEN, Kind, Trailer};
 use crate::engine::memtable::Memtable;
 use crate::engine::slice::Slice;
 use crate::{Error, Result};
 use std::ops::Bound;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Write buffers and tables of one moment. Invariants R1 and R2 are in the folder's `mod.rs`.
@@ -22,7 +23,7 @@ pub struct SuperVersion {
 }
 
 impl SuperVersion {
-    /// The value of `key` (an engine key with this hash) as of `seq`.
+    /// The value of `key` (an engine key with this hash) as of `seq`, and of the time that `now` tells if it is asked.
     ///
     /// The newest place is asked first, and the first that knows the key answers: buffers, level 0 newest first, then one
     /// table of each deeper level.
@@ -30,15 +31,15 @@ impl SuperVersion {
     /// # Errors
     /// [`Error::Corruption`] for a damaged block on the way, [`Error::Io`] when a table cannot be opened,
     /// [`Error::Incompatible`] for an entry of a kind this build cannot answer.
-    pub fn get(&self, key: &[u8], hash: u64, seq: u64) -> Result<Option<Slice>> {
+    pub fn get(&self, key: &[u8], hash: u64, seq: u64, now: impl FnOnce() -> u64) -> Result<Option<Found>> {
         for memtable in std::iter::once(&self.active).chain(&self.sealed) {
             if let Some((trailer, value)) = memtable.get(key, hash, seq) {
-                return Ok(is_put(trailer)?.then(|| Slice::copy_of(value)));
+                return Ok(standing(trailer, || value, now)?.map(|expiry| Found::copy_of(value, expiry)));
             }
         }
         for table in self.version.candidates(key) {
             if let Some((trailer, value)) = table.handle.open()?.get(key, hash, seq)? {
-                return Ok(is_put(trailer)?.then_some(value));
+                return Ok(standing(trailer, || &value, now)?.map(|expiry| Found::new(value, expiry)));
             }
         }
         Ok(None)
@@ -66,17 +67,61 @@ impl SuperVersion {
     }
 }
 
-/// Whether the newest visible entry of a key gives it a value.
+/// A value, and when it ends.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The value as the user gave it.
+    pub value: Slice,
+    /// When it expires, in milliseconds since 1970; [`NEVER`] when it does not.
+    pub expiry: u64,
+}
+
+/// The expiry of what does not expire.
+pub const NEVER: u64 = u64::MAX;
+
+impl Found {
+    /// From a stored value that [`standing`] has found to be one.
+    pub fn new(stored: Slice, expiry: u64) -> Found {
+        Found { value: stored.skip(prefix_len(expiry)), expiry }
+    }
+
+    fn copy_of(stored: &[u8], expiry: u64) -> Found {
+        Found { value: Slice::copy_of(stored.get(prefix_len(expiry)..).unwrap_or_default()), expiry }
+    }
+}
+
+/// How many bytes stand before the value that the user gave.
+fn prefix_len(expiry: u64) -> usize {
+    if expiry == NEVER { 0 } else { EXPIRY_LEN }
+}
+
+/// Whether the newest visible entry of a key gives it a value: its expiry then, or [`NEVER`]. What expires now has expired.
+///
+/// The stored value and the time are asked for only where there is an expiry.
 ///
 /// # Errors
-/// [`Error::Incompatible`] for a kind that this build cannot answer.
-pub fn is_put(trailer: Trailer) -> Result<bool> {
+/// [`Error::Incompatible`] for a kind that this build cannot answer, [`Error::Corruption`] for an expiry that is cut off.
+#[inline]
+pub fn standing<'a>(
+    trailer: Trailer,
+    stored: impl FnOnce() -> &'a [u8],
+    now: impl FnOnce() -> u64,
+) -> Result<Option<u64>> {
     match trailer.kind() {
-        Ok(Kind::Put) => Ok(true),
-        Ok(Kind::Delete) => Ok(false),
+        Ok(Kind::Put) => Ok(Some(NEVER)),
+        Ok(Kind::Delete) => Ok(None),
+        Ok(Kind::PutExpiring) => {
+            let expiry = key::expiry(stored()).ok_or_else(cut_off)?;
+            Ok((expiry > now()).then_some(expiry.min(NEVER - 1)))
+        }
         Ok(kind) => Err(unknown_kind(kind as u8)),
         Err(number) => Err(unknown_kind(number)),
     }
+}
+
+#[cold]
+fn cut_off() -> Error {
+    Error::corruption(Path::new("the database"), 0, "expiring value", "it has no expiry")
 }
 
 #[cold]
@@ -85,6 +130,6 @@ fn unknown_kind(number: u8) -> Error {
         path: "the database".into(),
         what: "entry kind",
         found: number.to_string(),
-        supported: "puts and deletes".into(),
+        supported: "puts, expiring ones, and deletes".into(),
     }
 }

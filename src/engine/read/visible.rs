@@ -1,34 +1,62 @@
-//! From all entries to what a reader sees: of every key the newest version up to a sequence number, if it is a value.
+//! From all entries to what a reader sees: of every key the newest version up to a sequence number, if it is a value, and has
+//! not expired.
 //!
 //! Versions that the reader does not see are stepped over; after [`STEPS`] of them for one key the cursor seeks past the
 //! rest, so a key that was overwritten a million times costs a search and not a million steps.
+//!
+//! (V1) Each such search goes further on than the one before. Where entries are not in order, in a table that was not made by
+//!      a builder but has right checksums, that is an error; a walk could otherwise come back to where it was, for ever.
 
-use super::super_version::is_put;
+use super::super_version::{Found, standing};
 use crate::Result;
-use crate::engine::iter::Cursor;
+use crate::engine::iter::{Cursor, unordered};
 use crate::engine::key::Trailer;
 use crate::engine::slice::Slice;
+use std::cmp::Ordering;
 
 /// Steps over versions of one key before a seek is cheaper.
 const STEPS: usize = 8;
 
 /// A key and its value.
-pub type Pair = (Slice, Slice);
+pub type Pair = (Slice, Found);
+
+/// The place that a walk searched last, if it has (V1).
+#[derive(Default)]
+struct Sought {
+    key: Vec<u8>,
+    trailer: Option<Trailer>,
+}
+
+impl Sought {
+    /// Notes that the walk searches the place of `key` and `trailer`, which must lie on this side of the one before.
+    fn advance(&mut self, key: &[u8], trailer: Trailer, side: Ordering) -> Result<()> {
+        let before = self.trailer.replace(trailer);
+        if before.is_some_and(|before| key.cmp(&self.key).then(before.cmp(&trailer)) != side) {
+            return Err(unordered(key, &self.key));
+        }
+        self.key.clear();
+        self.key.extend_from_slice(key);
+        Ok(())
+    }
+}
 
 /// The visible entries of a cursor, walked in one direction: either only [`Visible::next`] or only [`Visible::prev`].
 pub struct Visible<C> {
     cursor: C,
     seq: u64,
+    /// The time of the reader, in milliseconds since 1970.
+    now: u64,
     /// The key that was answered last; its other versions are passed over.
     last: Vec<u8>,
+    sought: Sought,
     started: bool,
 }
 
 impl<C: Cursor> Visible<C> {
-    /// What of `cursor` is visible at `seq`.
+    /// What of `cursor` is visible at `seq`, and has not expired at `now`.
     #[must_use]
-    pub fn new(cursor: C, seq: u64) -> Visible<C> {
-        Visible { cursor, seq, last: Vec::new(), started: false }
+    pub fn new(cursor: C, seq: u64, now: u64) -> Visible<C> {
+        Visible { cursor, seq, now, last: Vec::new(), sought: Sought::default(), started: false }
     }
 
     /// The next visible key at or after `lower` (which only counts at the first call) and before `upper`.
@@ -49,8 +77,9 @@ impl<C: Cursor> Visible<C> {
             }
             self.last.clear();
             self.last.extend_from_slice(self.cursor.key());
-            if is_put(self.cursor.trailer())? {
-                return Ok(Some((Slice::copy_of(&self.last), self.cursor.value_slice())));
+            if let Some(expiry) = standing(self.cursor.trailer(), || self.cursor.value(), || self.now)? {
+                let found = Found::new(self.cursor.value_slice(), expiry);
+                return Ok(Some((Slice::copy_of(&self.last), found)));
             }
             self.cursor.next()?;
             self.skip_versions_of_last()?;
@@ -92,6 +121,7 @@ impl<C: Cursor> Visible<C> {
             }
         }
         let key = self.cursor.key().to_vec();
+        self.sought.advance(&key, Trailer::upper(self.seq), Ordering::Greater)?;
         self.cursor.seek(&key, Trailer::upper(self.seq))?;
         Ok(true)
     }
@@ -106,6 +136,7 @@ impl<C: Cursor> Visible<C> {
         if self.cursor.valid() && self.cursor.key() == self.last {
             // The successor of a key is the key with a zero byte behind it.
             self.last.push(0);
+            self.sought.advance(&self.last, Trailer(u64::MAX), Ordering::Greater)?;
             self.cursor.seek(&self.last, Trailer(u64::MAX))?;
             self.last.pop();
         }
@@ -113,7 +144,7 @@ impl<C: Cursor> Visible<C> {
     }
 
     /// The value of `last`, whose oldest version the cursor is at, as the reader sees it. Leaves the cursor before the key.
-    fn newest_going_down(&mut self) -> Result<Option<Slice>> {
+    fn newest_going_down(&mut self) -> Result<Option<Found>> {
         for _ in 0..STEPS {
             let trailer = self.cursor.trailer();
             if trailer.seq() > self.seq {
@@ -122,21 +153,128 @@ impl<C: Cursor> Visible<C> {
             let value = self.cursor.value_slice();
             self.cursor.prev()?;
             if !self.cursor.valid() || self.cursor.key() != self.last {
-                return value_of(Some((trailer, value)));
+                return self.value_of(Some((trailer, value)));
             }
         }
         // Too many versions, or newer ones than the reader's: find the one by search, then the key before.
+        self.sought.advance(&self.last, Trailer(u64::MAX), Ordering::Less)?;
         self.cursor.seek(&self.last, Trailer::upper(self.seq))?;
         let here = self.cursor.valid() && self.cursor.key() == self.last;
         let found = here.then(|| (self.cursor.trailer(), self.cursor.value_slice()));
         self.cursor.seek_before(&self.last, Trailer(u64::MAX))?;
-        value_of(found)
+        self.value_of(found)
+    }
+
+    fn value_of(&self, newest: Option<(Trailer, Slice)>) -> Result<Option<Found>> {
+        let Some((trailer, value)) = newest else { return Ok(None) };
+        Ok(standing(trailer, || &value, || self.now)?.map(|expiry| Found::new(value, expiry)))
     }
 }
 
-fn value_of(newest: Option<(Trailer, Slice)>) -> Result<Option<Slice>> {
-    match newest {
-        Some((trailer, value)) if is_put(trailer)? => Ok(Some(value)),
-        _ => Ok(None),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Entry = (Vec<u8>, Trailer);
+
+    /// Entries in any order, searched as a block is: by halves, as if they were in order.
+    struct Disorder {
+        entries: Vec<Entry>,
+        at: usize,
+        steps: usize,
+    }
+
+    impl Disorder {
+        fn place(&self, key: &[u8], trailer: Trailer) -> usize {
+            let before = |(k, t): &Entry| k.as_slice().cmp(key).then(trailer.cmp(t)).is_lt();
+            self.entries.partition_point(before)
+        }
+    }
+
+    impl Cursor for Disorder {
+        fn seek_first(&mut self) -> Result<()> {
+            self.at = 0;
+            Ok(())
+        }
+
+        fn seek_last(&mut self) -> Result<()> {
+            self.at = self.entries.len().wrapping_sub(1);
+            Ok(())
+        }
+
+        fn seek(&mut self, key: &[u8], trailer: Trailer) -> Result<()> {
+            self.at = self.place(key, trailer);
+            Ok(())
+        }
+
+        fn seek_before(&mut self, key: &[u8], trailer: Trailer) -> Result<()> {
+            self.at = self.place(key, trailer).wrapping_sub(1);
+            Ok(())
+        }
+
+        fn next(&mut self) -> Result<()> {
+            self.steps += 1;
+            assert!(self.steps < 100_000, "it goes on for ever: {:?}", self.entries);
+            self.at += 1;
+            Ok(())
+        }
+
+        fn prev(&mut self) -> Result<()> {
+            self.steps += 1;
+            assert!(self.steps < 100_000, "it goes on for ever: {:?}", self.entries);
+            self.at = self.at.wrapping_sub(1);
+            Ok(())
+        }
+
+        fn valid(&self) -> bool {
+            self.at < self.entries.len()
+        }
+
+        fn key(&self) -> &[u8] {
+            &self.entries[self.at].0
+        }
+
+        fn trailer(&self) -> Trailer {
+            self.entries[self.at].1
+        }
+
+        fn value(&self) -> &[u8] {
+            b""
+        }
+    }
+
+    /// Found by fuzzing: a reverse scan of a table whose checksums were right and whose entries were not in order came
+    /// back to where it had been, for ever (V1).
+    #[test]
+    fn walks_over_entries_out_of_order_end() {
+        let mut random = 1u64;
+        let mut below = |n: u64| {
+            random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+            (random >> 33) % n
+        };
+        let (mut refused, mut walked) = (0, 0);
+        for _ in 0..2000 {
+            let count = 2 + below(60);
+            let mut entry = |_| (vec![below(4) as u8], Trailer(below(6) << 8 | 1));
+            let entries: Vec<Entry> = (0..count).map(&mut entry).collect();
+            for forward in [true, false] {
+                let cursor = Disorder { entries: entries.clone(), at: usize::MAX, steps: 0 };
+                let mut visible = Visible::new(cursor, 2, 0);
+                loop {
+                    let step = if forward { visible.next(b"", None) } else { visible.prev(b"", None) };
+                    match step {
+                        Ok(Some(_)) => walked += 1,
+                        Ok(None) => break,
+                        Err(e) => {
+                            assert!(e.to_string().contains("comes after"), "{e}");
+                            refused += 1;
+                            break;
+                        }
+                    }
+                    assert!(visible.cursor.steps < 100_000);
+                }
+            }
+        }
+        assert!(refused > 100 && walked > 100, "{refused} {walked}");
     }
 }

@@ -71,6 +71,21 @@ impl Packer {
     }
 }
 
+/// The content of a payload with its kind, where nothing is ever packed: of a block that is not data.
+///
+/// # Errors
+/// [`Damage::Unknown`].
+pub fn never_packed((kind, payload): (u8, &[u8])) -> Result<&[u8], Damage> {
+    if kind == NONE {
+        return Ok(payload);
+    }
+    Err(Damage::Unknown {
+        what: "compression",
+        found: format!("number {kind} of a block that is not data"),
+        supported: "none there",
+    })
+}
+
 /// The content of a packed payload of this kind, which is not [`NONE`].
 ///
 /// # Errors

@@ -70,8 +70,8 @@ impl Table {
         }
         writeln!(out, "properties")?;
         writeln!(out, "  entries {}, tombstones {}", p.entries, p.tombstones)?;
-        writeln!(out, "  range tombstones {}", p.range_tombstones)?;
         writeln!(out, "  sequence numbers {} to {}", p.min_seq, p.max_seq)?;
+        writeln!(out, "  range deletions applied up to {}", p.clean_seq)?;
         writeln!(out, "  expiring {}, from {} to {}", p.expiring, p.min_expiry, p.max_expiry)?;
         writeln!(out, "  raw key bytes {}, raw value bytes {}", p.raw_key_bytes, p.raw_value_bytes)?;
         writeln!(out, "  block bytes {}, filter bits {}", p.block_bytes, p.filter_bits)?;

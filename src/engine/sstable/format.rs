@@ -34,6 +34,7 @@
 use crate::engine::checksum::Place;
 use crate::engine::coding::Reader;
 use crate::engine::header::HEADER_LEN;
+use crate::planted::{Bug, planted};
 use crate::{Error, Result};
 use std::path::Path;
 
@@ -115,8 +116,13 @@ impl Damage {
 /// The trailer of a payload that lies at `offset`.
 #[must_use]
 pub fn trailer(place: &Place, offset: u64, payload: &[u8], compression: u8) -> [u8; TRAILER_LEN as usize] {
-    let [a, b, c, d] = place.crc(offset, &[payload, &[compression]]).to_le_bytes();
+    let [a, b, c, d] = checksum(place, offset, payload, compression).to_le_bytes();
     [compression, a, b, c, d]
+}
+
+fn checksum(place: &Place, offset: u64, payload: &[u8], compression: u8) -> u32 {
+    let from = if planted(Bug::ChecksumMissesLength) { payload.len().min(4) } else { 0 };
+    place.crc(offset, &[payload.get(from..).unwrap_or_default(), &[compression]])
 }
 
 /// The payload at `handle` in the bytes of a file, with its compression; its checksum is not looked at.
@@ -144,14 +150,30 @@ pub fn payload(file: &[u8], handle: Handle) -> Result<(u8, &[u8]), Damage> {
 /// # Errors
 /// [`Damage`] when it does not lie in the file, or differs from what was written.
 pub fn checked_payload<'a>(place: &Place, file: &'a [u8], handle: Handle) -> Result<(u8, &'a [u8]), Damage> {
-    let (compression, payload) = payload(file, handle)?;
-    let stored = usize::try_from(handle.end() - 4).ok().and_then(|at| file.get(at..)?.first_chunk::<4>());
-    let stored = stored.map_or(0, |bytes| u32::from_le_bytes(*bytes));
-    let found = place.crc(handle.offset, &[payload, &[compression]]);
+    // `payload` has found it, with its trailer, in the file, so the offsets fit.
+    payload(file, handle)?;
+    checked_piece(
+        place,
+        handle.offset,
+        file.get(handle.offset as usize..handle.end() as usize).unwrap_or_default(),
+    )
+}
+
+/// The payload of `piece`, which is a payload with its trailer that lies at `offset`, and its compression.
+///
+/// # Errors
+/// [`Damage`] when it differs from what was written.
+pub fn checked_piece<'a>(place: &Place, offset: u64, piece: &'a [u8]) -> Result<(u8, &'a [u8]), Damage> {
+    let Some((payload, [compression, stored @ ..])) = piece.split_last_chunk::<{ TRAILER_LEN as usize }>()
+    else {
+        return Damage::corrupt(format!("{} bytes are too few for a payload and its trailer", piece.len()));
+    };
+    let stored = u32::from_le_bytes(*stored);
+    let found = checksum(place, offset, payload, *compression);
     if found != stored {
         return Damage::corrupt(format!("checksum {found:08x}, {stored:08x} expected"));
     }
-    Ok((compression, payload))
+    Ok((*compression, payload))
 }
 
 impl Footer {
@@ -177,12 +199,19 @@ impl Footer {
     /// # Errors
     /// [`Damage`]; it belongs to the offset [`Footer::offset`] says.
     pub fn decode(place: &Place, file: &[u8]) -> Result<(Footer, u64), Damage> {
-        let at = Footer::offset(file);
-        let bytes = usize::try_from(at).ok().and_then(|at| file.get(at..)?.first_chunk::<FOOTER_LEN>());
+        Footer::decode_end(place, file.len() as u64, file)
+    }
+
+    /// As [`Footer::decode`], given only the end of a file of `len` bytes.
+    ///
+    /// # Errors
+    /// As [`Footer::decode`].
+    pub fn decode_end(place: &Place, len: u64, end: &[u8]) -> Result<(Footer, u64), Damage> {
+        let at = Footer::offset(len);
+        let bytes = end.last_chunk::<FOOTER_LEN>();
         let Some(bytes) = bytes.filter(|_| at >= HEADER_LEN as u64) else {
             return Damage::corrupt(format!(
-                "the file of {} bytes is too short for a header and a footer",
-                file.len()
+                "the file of {len} bytes is too short for a header and a footer"
             ));
         };
         let (content, _) = bytes.split_at(FOOTER_CRC_AT);
@@ -217,10 +246,10 @@ impl Footer {
         Ok((footer, first.offset))
     }
 
-    /// Where the footer of a file begins; 0 when the file is too short for one.
+    /// Where the footer of a file of `len` bytes begins; 0 when the file is too short for one.
     #[must_use]
-    pub fn offset(file: &[u8]) -> u64 {
-        file.len().saturating_sub(FOOTER_LEN) as u64
+    pub fn offset(len: u64) -> u64 {
+        len.saturating_sub(FOOTER_LEN as u64)
     }
 }
 
@@ -256,7 +285,7 @@ mod tests {
     fn a_footer_round_trips_and_every_flipped_bit_is_noticed() {
         let file = file();
         assert_eq!(Footer::decode(&PLACE, &file), Ok((footer(), 32)));
-        let at = Footer::offset(&file) as usize;
+        let at = Footer::offset(file.len() as u64) as usize;
         for bit in at * 8..file.len() * 8 {
             let mut bad = file.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
@@ -271,7 +300,7 @@ mod tests {
     fn a_footer_must_fill_the_file() {
         for (index, properties) in [((33, 3), (40, 2)), ((32, 2), (40, 2)), ((32, 3), (40, u64::MAX))] {
             let mut file = file();
-            let at = Footer::offset(&file);
+            let at = Footer::offset(file.len() as u64);
             let handle = |(offset, len)| Handle { offset, len };
             let footer = Footer { filter: None, index: handle(index), properties: handle(properties) };
             file.truncate(at as usize);
@@ -286,7 +315,7 @@ mod tests {
     fn what_is_reserved_is_refused_as_unknown() {
         for byte in [48, 56, 64, 75] {
             let mut file = file();
-            let at = Footer::offset(&file) as usize;
+            let at = Footer::offset(file.len() as u64) as usize;
             file[at + byte] = 1;
             let crc = PLACE.crc(at as u64, &[&file[at..at + FOOTER_CRC_AT]]);
             file[at + FOOTER_CRC_AT..at + 80].copy_from_slice(&crc.to_le_bytes());

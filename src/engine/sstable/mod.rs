@@ -2,8 +2,9 @@
 //!
 //! Reading order: [`mod@format`] draws the file; [`block_builder`] draws a data block and makes it, [`block`] reads it,
 //! [`compression`] packs it; [`index`], [`filter`] and [`properties`] are the other blocks; [`builder`] writes a table
-//! and [`summary`] says what came of it; [`table`] opens one and answers point reads, [`table_iter`] walks it, [`verify`]
-//! checks every byte of it and [`describe`] prints it.
+//! and [`summary`] says what came of it; [`table`] opens one and answers point reads, [`table_iter`] walks it, and
+//! [`describe`] prints it. For files that may be damaged: [`pieces`] reads one piece by piece, [`verify`] checks every byte,
+//! [`salvage`] takes what is sound, and [`search`] finds blocks without an index.
 //!
 //! ```text
 //! get   filter ─▶ index ─▶ slot of the cache ─▶ tags of the block ─▶ value
@@ -28,6 +29,10 @@ pub mod summary;
 pub mod describe;
 pub mod table;
 pub mod table_iter;
+
+pub mod pieces;
+pub mod salvage;
+pub mod search;
 pub mod verify;
 
 #[cfg(test)]
@@ -36,6 +41,7 @@ mod tests;
 pub use block::Block;
 pub use builder::{TableBuilder, TableOptions};
 pub use describe::Detail;
+pub use pieces::TableFile;
 pub use summary::TableSummary;
 pub use table::Table;
 pub use table_iter::TableCursor;

@@ -1,9 +1,9 @@
 //! What a table says about itself, so that it can be understood, and a lost manifest rebuilt, without anything else.
 //!
 //! ```text
-//! properties  kind u8 = 1, then varints: entries, tombstones, range tombstones, expiring entries,
-//!             lowest and highest sequence number, earliest and latest expiry, raw key bytes, raw value bytes,
-//!             block bytes asked for, filter bits asked for;
+//! properties  kind u8 = 1, then varints: entries, tombstones, expiring entries, lowest and highest sequence
+//!             number, sequence number up to which range deletions are applied, earliest and latest expiry,
+//!             raw key bytes, raw value bytes, block bytes asked for, filter bits asked for;
 //!             compression asked for u8, its level i8; smallest key bytes, largest key bytes
 //! bytes       length varint, that many bytes
 //! ```
@@ -27,14 +27,14 @@ pub struct Properties {
     pub entries: u64,
     /// How many entries are deletions.
     pub tombstones: u64,
-    /// How many range tombstones there are: 0 until there is a block for them.
-    pub range_tombstones: u64,
     /// How many entries have an expiry.
     pub expiring: u64,
     /// The lowest sequence number; 0 without entries.
     pub min_seq: u64,
     /// The highest sequence number.
     pub max_seq: u64,
+    /// No entry is left that a range deletion with a sequence number up to this one hides.
+    pub clean_seq: u64,
     /// The earliest expiry of those that have one; 0 when none has.
     pub min_expiry: u64,
     /// The latest expiry of those that have one; 0 when none has.
@@ -62,10 +62,10 @@ impl Properties {
         Properties {
             entries: 0,
             tombstones: 0,
-            range_tombstones: 0,
             expiring: 0,
             min_seq: 0,
             max_seq: 0,
+            clean_seq: 0,
             min_expiry: 0,
             max_expiry: 0,
             raw_key_bytes: 0,
@@ -166,10 +166,10 @@ impl Properties {
         let [
             entries,
             tombstones,
-            range_tombstones,
             expiring,
             min_seq,
             max_seq,
+            clean_seq,
             min_expiry,
             max_expiry,
             raw_key_bytes,
@@ -180,10 +180,10 @@ impl Properties {
         r.is_empty().then_some(Properties {
             entries,
             tombstones,
-            range_tombstones,
             expiring,
             min_seq,
             max_seq,
+            clean_seq,
             min_expiry,
             max_expiry,
             raw_key_bytes,
@@ -200,10 +200,10 @@ impl Properties {
         [
             self.entries,
             self.tombstones,
-            self.range_tombstones,
             self.expiring,
             self.min_seq,
             self.max_seq,
+            self.clean_seq,
             self.min_expiry,
             self.max_expiry,
             self.raw_key_bytes,
@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn golden() {
-        let golden = b"\x01\x04\x01\0\x02\x05\x09\xac\x02\xf4\x03\x05\x1b\x80\x20\x0a\x02\xff\x01a\x02cc";
+        let golden = b"\x01\x04\x01\x02\x05\x09\0\xac\x02\xf4\x03\x05\x1b\x80\x20\x0a\x02\xff\x01a\x02cc";
         assert_eq!(counted().encode().escape_ascii().to_string(), golden.escape_ascii().to_string());
         assert_eq!(Properties::decode(golden), Ok(counted()));
     }

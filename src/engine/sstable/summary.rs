@@ -16,8 +16,8 @@ pub struct TableSummary {
     pub entries: u64,
     /// How many of them are deletions.
     pub tombstones: u64,
-    /// How many range tombstones it has beside them.
-    pub range_tombstones: u64,
+    /// How many of them have an expiry.
+    pub expiring: u64,
     /// The first engine key; empty when there are no entries.
     pub smallest: Vec<u8>,
     /// The last engine key; empty when there are no entries.
@@ -26,6 +26,8 @@ pub struct TableSummary {
     pub min_seq: u64,
     /// The highest sequence number.
     pub max_seq: u64,
+    /// No entry is left that a range deletion with a sequence number up to this one hides.
+    pub clean_seq: u64,
     /// The earliest expiry of the entries that have one, in milliseconds since 1970; 0 when none has.
     pub min_expiry: u64,
     /// The latest expiry of the entries that have one; 0 when none has.
@@ -45,14 +47,51 @@ impl TableSummary {
             checksum,
             entries: p.entries,
             tombstones: p.tombstones,
-            range_tombstones: p.range_tombstones,
+            expiring: p.expiring,
             smallest: p.smallest,
             largest: p.largest,
             min_seq: p.min_seq,
             max_seq: p.max_seq,
+            clean_seq: p.clean_seq,
             min_expiry: p.min_expiry,
             max_expiry: p.max_expiry,
             raw_bytes: p.raw_key_bytes + p.raw_value_bytes,
         }
+    }
+
+    /// What of it is not as `expected`, in words; `None` when all is.
+    #[must_use]
+    pub fn difference(&self, expected: &TableSummary) -> Option<String> {
+        let number = |t: &TableSummary| {
+            [
+                ("number", t.number),
+                ("bytes", t.len),
+                ("checksum", u64::from(t.checksum)),
+                ("entries", t.entries),
+                ("tombstones", t.tombstones),
+                ("expiring entries", t.expiring),
+                ("range deletions applied up to", t.clean_seq),
+                ("lowest sequence number", t.min_seq),
+                ("highest sequence number", t.max_seq),
+                ("earliest expiry", t.min_expiry),
+                ("latest expiry", t.max_expiry),
+                ("raw bytes", t.raw_bytes),
+            ]
+        };
+        let numbers =
+            number(self).into_iter().zip(number(expected)).filter(|(found, wanted)| found != wanted);
+        let mut all: Vec<String> = numbers
+            .map(|((name, found), (_, wanted))| format!("{name} {found}, {wanted} expected"))
+            .collect();
+        for (name, found, wanted) in [
+            ("smallest key", &self.smallest, &expected.smallest),
+            ("largest key", &self.largest, &expected.largest),
+        ] {
+            if found != wanted {
+                let (found, wanted) = (found.escape_ascii(), wanted.escape_ascii());
+                all.push(format!("{name} \"{found}\", \"{wanted}\" expected"));
+            }
+        }
+        (!all.is_empty()).then(|| all.join("; "))
     }
 }

@@ -14,6 +14,7 @@ use crate::Result;
 use crate::engine::iter::Cursor;
 use crate::engine::key::Trailer;
 use crate::engine::slice::Slice;
+use crate::planted::{Bug, planted};
 use std::sync::Arc;
 
 impl Table {
@@ -152,7 +153,8 @@ impl Cursor for TableCursor {
 
     fn seek(&mut self, key: &[u8], trailer: Trailer) -> Result<()> {
         let Some(at) = self.search(key, trailer)? else { return Ok(()) };
-        if self.block.as_ref().is_some_and(|block| at == block.len()) {
+        let too_far = usize::from(planted(Bug::SeekMissesBlockEnd));
+        if self.block.as_ref().is_some_and(|block| at + too_far >= block.len()) {
             // Between this block's last entry and its bound.
             return self.enter(self.ordinal + 1, End::First, Keep::Cached);
         }

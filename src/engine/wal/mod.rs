@@ -59,9 +59,11 @@
 //! What this cannot tell: whether the last record that nobody vouches for was acknowledged. If it is damaged, it is left
 //! out and reported like a torn one.
 
+pub mod describe;
 pub mod reader;
 pub mod record;
 pub mod segment;
+pub mod view;
 pub mod writer;
 
 #[cfg(test)]

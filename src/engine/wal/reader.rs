@@ -2,24 +2,27 @@
 //!
 //! What is found behind the end is *evidence*: the highest position that any valid record there vouches for. Comparing it
 //! with the position of the end tells damage from a torn tail.
+//!
+//! Damage ends an open ([`recover`]). For those who want what is left ([`salvage`]) it is a *hole*, and reading goes on:
+//!
+//! (H1) Without a hole both read the same.
+//! (H2) Behind a hole in a segment it goes on at the first valid record whose numbers follow. When the next segment tells
+//!      that the log went on there from a later place than was reached, what lies between in the segment before is taken too,
+//!      up to that place: what lies behind it was left out by a recovery, and its numbers were used again.
+//! (H3) Numbers always ascend, and a batch is taken whole or not at all.
 
 use super::record::{self, Record, RecordType};
-use super::segment::MIN_CAPACITY;
+use super::view::{Evidence, Start, View};
 use crate::engine::checksum::Place;
-use crate::engine::coding::Reader;
 use crate::engine::filename::FileName;
 use crate::engine::header::{self, FileKind, HEADER_LEN};
-use crate::vfs::{Dir, Mapped, Mode};
+use crate::planted::{Bug, planted};
+use crate::vfs::{Dir, Mapped, Mode, OpenFile};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The search for records behind the end computes checksums over at most so many times the segment's length. Values that
-/// were made to look like a great many long records cannot keep an open busy for longer.
-const SEARCH_FACTOR: usize = 16;
-
 /// Which segments to read, as the manifest and the folder have it.
-#[derive(Debug)]
 pub struct Request<'a> {
     /// The database's folder.
     pub dir: &'a Dir,
@@ -29,10 +32,14 @@ pub struct Request<'a> {
     pub numbers: &'a [u64],
     /// The oldest one that is needed.
     pub first: u64,
-    /// The log position of its first byte.
-    pub base: u64,
+    /// The log position of its first byte; `None` when that is not known, and is where the first one says.
+    pub base: Option<u64>,
     /// The newest one whose beginning is known to be durable; below `first` when none is.
     pub newest: u64,
+    /// The log position that is read up to; what lies behind it is not looked at.
+    pub limit: u64,
+    /// How the bytes of a segment are had.
+    pub load: &'a dyn Fn(&OpenFile) -> Result<Arc<dyn Mapped>>,
 }
 
 /// How far the log reached.
@@ -67,35 +74,59 @@ pub struct Cut {
     pub reason: &'static str,
 }
 
-/// Reads all batches in order and gives each to `apply`, with the file and offset it comes from.
+/// A piece of the log that was durable, and is damaged or missing.
+#[derive(Debug)]
+pub struct Hole {
+    /// What is damaged, and where.
+    pub error: Error,
+    /// The sequence numbers of what may be lost with it: from this one on …
+    pub from_seq: u64,
+    /// … up to this one, exclusive: the same where nothing is lost, `None` where nothing tells.
+    pub to_seq: Option<u64>,
+}
+
+/// Takes a batch, with the file and offset it comes from.
+pub type Apply<'a> = &'a mut dyn FnMut(&Record<'_>, &Path, u64) -> Result<()>;
+
+/// Reads all batches in order and gives each to `apply`.
 ///
 /// # Errors
 /// [`Error::Corruption`] when something that was durable is damaged or missing, [`Error::Incompatible`] for a newer
 /// format, [`Error::Io`], and what `apply` returns.
-pub fn recover(
-    request: &Request<'_>,
-    apply: &mut dyn FnMut(&Record<'_>, &Path, u64) -> Result<()>,
-) -> Result<Recovered> {
-    let needed = |n: &&u64| **n >= request.first;
+pub fn recover(request: &Request<'_>, apply: Apply<'_>) -> Result<Recovered> {
+    read(request, apply, &mut |hole| Err(hole.error))
+}
+
+/// As [`recover`], but goes on behind what is damaged, which `hole` is told.
+///
+/// # Errors
+/// What `apply` returns.
+pub fn salvage(request: &Request<'_>, apply: Apply<'_>, hole: &mut dyn FnMut(Hole)) -> Result<Recovered> {
+    read(request, apply, &mut |found| {
+        hole(found);
+        Ok(())
+    })
+}
+
+type Tell<'a> = &'a mut dyn FnMut(Hole) -> Result<()>;
+
+fn read(request: &Request<'_>, apply: Apply<'_>, tell: Tell<'_>) -> Result<Recovered> {
+    let (position, broken) = (request.base.unwrap_or(0), request.base.is_none());
+    let found = Recovered { position, ..Recovered::default() };
+    let mut chain = Chain { request, found, end: None, broken, told_of_newest: false, apply, tell };
     for must in [request.first, request.newest] {
         if request.newest >= request.first && !request.numbers.contains(&must) {
-            return Err(missing(request.dir, must));
+            chain.missing(must)?;
         }
     }
-    let found = Recovered { position: request.base, ..Recovered::default() };
-    let mut chain = Chain { request, found, end: None };
-    for &number in request.numbers.iter().filter(needed) {
-        chain.segment(number, apply)?;
+    for &number in request.numbers.iter().filter(|n| **n >= request.first) {
+        chain.segment(number)?;
     }
     chain.finish()
 }
 
-fn missing(dir: &Dir, number: u64) -> Error {
-    let path = dir.join(&FileName::Log(number).to_string());
-    Error::corruption(&path, 0, "log segment", "the file is missing")
-}
-
 /// The end of what was read so far.
+#[derive(Clone)]
 struct End {
     path: PathBuf,
     offset: u64,
@@ -107,254 +138,302 @@ struct Chain<'a> {
     request: &'a Request<'a>,
     found: Recovered,
     end: Option<End>,
-}
-
-/// A mapped segment.
-struct Segment {
-    place: Place,
-    path: PathBuf,
-    map: Arc<dyn Mapped>,
-}
-
-/// What the first record of a segment says.
-struct Start {
-    previous: u64,
-    base: u64,
-    next_seq: u64,
-}
-
-/// Valid records that do not continue the log.
-#[derive(Default)]
-struct Evidence {
-    records: u64,
-    /// The highest position any of them vouches for.
-    synced: u64,
+    /// A segment is missing or cannot be read: the next one need not begin where the one before it ends.
+    broken: bool,
+    /// That the newest segment cannot be read was told.
+    told_of_newest: bool,
+    apply: Apply<'a>,
+    tell: Tell<'a>,
 }
 
 impl Chain<'_> {
-    fn segment(
-        &mut self,
-        number: u64,
-        apply: &mut dyn FnMut(&Record<'_>, &Path, u64) -> Result<()>,
-    ) -> Result<()> {
+    /// Damage that costs nothing by itself: what follows is read from where it was to be read from.
+    fn tell(&mut self, error: Error) -> Result<()> {
+        let seq = self.found.next_seq;
+        (self.tell)(Hole { error, from_seq: seq, to_seq: Some(seq) })
+    }
+
+    /// Damage behind which the record with the number `to` is the next.
+    fn tell_hole(&mut self, error: Error, to: Option<u64>) -> Result<()> {
+        (self.tell)(Hole { error, from_seq: self.found.next_seq, to_seq: to })
+    }
+
+    fn missing(&mut self, number: u64) -> Result<()> {
+        self.broken = true;
+        let path = self.request.dir.join(&FileName::Log(number).to_string());
+        self.tell_hole(Error::corruption(&path, 0, "log segment", "the file is missing"), None)
+    }
+
+    fn open(&self, number: u64) -> Result<View> {
         let name = FileName::Log(number).to_string();
         let place = Place { database: self.request.database, kind: FileKind::Log, number };
         let file = self.request.dir.open(&name, Mode::Read)?;
-        let segment = Segment { place, path: self.request.dir.join(&name), map: file.map()? };
-        header::expect(&segment.path, segment.map.bytes(), &place)?;
-        segment.refuse_newer(HEADER_LEN)?;
-        match segment.start()? {
-            Some(start) if self.attaches(&start) => self.read(&segment, &start, apply),
-            _ => self.judge(&segment, HEADER_LEN, None),
+        Ok(View { place, path: self.request.dir.join(&name), map: (self.request.load)(&file)? })
+    }
+
+    fn segment(&mut self, number: u64) -> Result<()> {
+        if self.found.position >= self.request.limit {
+            return Ok(());
+        }
+        let view = match self.open(number) {
+            Ok(view) => view,
+            Err(error) => {
+                self.broken = true;
+                return self.tell_hole(error, None);
+            }
+        };
+        let start = view.start();
+        if let Err(error) = header::expect(&view.path, view.bytes(), &view.place) {
+            let newer = matches!(error, Error::Incompatible { .. });
+            match start {
+                // The header alone is damaged.
+                Some(_) if !newer => self.tell(error)?,
+                _ => self.tell_hole(error, None)?,
+            }
+            if newer {
+                self.broken = true;
+                return Ok(());
+            }
+        }
+        if let Err(error) = view.refuse_newer(HEADER_LEN) {
+            self.tell_hole(error, None)?;
+        }
+        if let Err(error) = view.check_len(start.as_ref()) {
+            match view.cut_off() {
+                Some(seq) => {
+                    (self.tell)(Hole { error, from_seq: seq.max(self.found.next_seq), to_seq: None })?;
+                }
+                None => self.tell(error)?,
+            }
+        }
+        match start {
+            Some(start) if self.attaches(&start) => self.read(&view, &start),
+            _ => self.pass(&view, start),
         }
     }
 
     /// Whether a segment that begins so continues what was read so far. One whose beginning was written in vain, and
     /// then passed over, may claim the right place; its numbers are too low.
     fn attaches(&self, start: &Start) -> bool {
+        if start.next_seq < self.found.next_seq {
+            return false;
+        }
         let follows = self.end.is_none() || self.found.segment == start.previous;
-        follows && self.found.position == start.base && start.next_seq >= self.found.next_seq
+        let somewhere_behind = self.broken && start.base >= self.found.position;
+        follows && self.found.position == start.base || somewhere_behind
     }
 
-    fn read(
-        &mut self,
-        segment: &Segment,
-        start: &Start,
-        apply: &mut dyn FnMut(&Record<'_>, &Path, u64) -> Result<()>,
-    ) -> Result<()> {
-        let bytes = segment.map.bytes();
-        let (mut offset, mut sealed) = (HEADER_LEN, None);
+    fn read(&mut self, view: &View, start: &Start) -> Result<()> {
+        let (before, was_broken) = (self.found.batches, std::mem::take(&mut self.broken));
         self.found.next_seq = start.next_seq;
-        while let Some((record, next)) = record::decode(bytes, &segment.place, offset) {
+        self.read_from(view, start.base, HEADER_LEN)?;
+        // A segment without a batch may have been begun in vain: then it is not the one that goes on.
+        self.broken |= was_broken && self.found.batches == before;
+        Ok(())
+    }
+
+    /// Reads the segment that begins at log position `base` from `offset` on, behind every hole in it too.
+    fn read_from(&mut self, view: &View, base: u64, mut offset: usize) -> Result<()> {
+        self.found.segment = view.place.number;
+        self.found.segments.push(view.place.number);
+        loop {
+            let next;
+            (offset, next) = self.run(view, base, offset)?;
+            self.found.position = base.saturating_add(offset as u64);
+            self.end = Some(End { path: view.path.clone(), offset: offset as u64, next });
+            if self.found.position >= self.request.limit {
+                return Ok(());
+            }
+            if let Err(error) = view.refuse_newer(offset) {
+                self.tell_hole(error, None)?;
+            }
+            let torn = view.is_torn(offset).then_some("a record that was not written whole");
+            let evidence = view.evidence(offset, self.found.next_seq);
+            let Some(error) = self.judge(view, offset, &evidence, torn) else { return Ok(()) };
+            if let Some(next) = self.continuation() {
+                self.rest_of_previous(&next, error)?;
+                (self.found.position, self.found.next_seq) = (next.base, next.next_seq);
+                return Ok(());
+            }
+            self.tell_hole(error, evidence.first.map(|(_, seq)| seq))?;
+            let Some((behind, seq)) = evidence.first else { return Ok(()) };
+            (offset, self.found.next_seq) = (behind, seq);
+        }
+    }
+
+    /// Reads records as long as they follow one another. Returns where they end, and the segment that a `Seal` names.
+    fn run(&mut self, view: &View, base: u64, mut offset: usize) -> Result<(usize, Option<u64>)> {
+        let mut sealed = None;
+        while base.saturating_add(offset as u64) < self.request.limit
+            && let Some((record, next)) = record::decode(view.bytes(), &view.place, offset)
+        {
             if record.first_seq < self.found.next_seq
                 || (record.first_seq > self.found.next_seq && !record.after_gap)
             {
                 break;
             }
-            match record.kind {
-                RecordType::Batch => {
-                    apply(&record, &segment.path, offset as u64)?;
-                    self.found.batches += 1;
-                    self.found.next_seq = record.first_seq.saturating_add(u64::from(record.count));
-                }
-                RecordType::Start => {}
-                RecordType::Seal => {}
+            if let Err(error) = view.check_numbers(&record, offset) {
+                self.tell_hole(error, None)?;
+                break;
+            }
+            if planted(Bug::CutTooFar)
+                && record::decode(view.bytes(), &view.place, next).is_none()
+                && view.is_torn(next)
+            {
+                break;
+            }
+            if record.kind == RecordType::Batch {
+                self.take(&record, &view.path, offset as u64)?;
             }
             sealed = self.sealed(&record)?;
             self.found.bytes += (next - offset) as u64;
             offset = next;
         }
-        segment.refuse_newer(offset)?;
-        self.found.segment = segment.place.number;
-        self.found.segments.push(segment.place.number);
-        self.found.position = start.base.saturating_add(offset as u64);
-        self.end = Some(End { path: segment.path.clone(), offset: offset as u64, next: sealed });
-        let torn = segment.is_torn(offset).then_some("a record that was not written whole");
-        self.judge(segment, offset, torn)
+        Ok((offset, sealed))
+    }
+
+    fn take(&mut self, record: &Record<'_>, path: &Path, offset: u64) -> Result<()> {
+        (self.apply)(record, path, offset)?;
+        self.found.batches += 1;
+        self.found.next_seq = record.first_seq.saturating_add(u64::from(record.count));
+        Ok(())
     }
 
     /// The segment that a `Seal` says comes next. It was durable before the seal was written.
-    fn sealed(&self, record: &Record<'_>) -> Result<Option<u64>> {
+    fn sealed(&mut self, record: &Record<'_>) -> Result<Option<u64>> {
         if record.kind != RecordType::Seal {
             return Ok(None);
         }
         let next = record.payload.first_chunk::<8>().map(|b| u64::from_le_bytes(*b));
-        match next.filter(|next| !self.request.numbers.contains(next)) {
-            Some(missed) => Err(missing(self.request.dir, missed)),
-            None => Ok(next),
+        if let Some(missed) = next.filter(|next| !self.request.numbers.contains(next)) {
+            self.missing(missed)?;
         }
+        Ok(next)
     }
 
     /// Decides what the records mean that lie in a segment at or behind `offset`, where the log does not go on: damage,
-    /// or a cut.
-    fn judge(&mut self, segment: &Segment, offset: usize, torn: Option<&'static str>) -> Result<()> {
-        let evidence = segment.evidence(offset);
+    /// for which the error is returned, or a cut.
+    fn judge(
+        &mut self,
+        view: &View,
+        offset: usize,
+        evidence: &Evidence,
+        torn: Option<&'static str>,
+    ) -> Option<Error> {
         let position = self.found.position;
-        if evidence.synced > position {
+        if evidence.synced > position && !planted(Bug::EndLogSilently) {
             let detail = format!(
                 "no valid record, but {} vouches for the log up to position {}, {} bytes behind it",
-                segment.path.display(),
+                view.path.display(),
                 evidence.synced,
                 evidence.synced - position
             );
-            return Err(match &self.end {
-                Some(end) if end.next != Some(segment.place.number) => {
+            return Some(match &self.end {
+                Some(end) if end.next != Some(view.place.number) => {
                     Error::corruption(&end.path, end.offset, "log record", detail)
                 }
-                _ => Error::corruption(&segment.path, offset as u64, "log record", detail),
+                _ => Error::corruption(&view.path, offset as u64, "log record", detail),
             });
         }
         if evidence.records > 0 || torn.is_some() {
             self.found.cuts.push(Cut {
-                file: segment.path.clone(),
+                file: view.path.clone(),
                 offset: offset as u64,
                 records: evidence.records,
                 reason: torn.unwrap_or("records behind the end of the log that were never promised"),
             });
         }
+        None
+    }
+
+    /// A segment that does not continue what was read: left alone, unless it shows that something is missing before it, or is
+    /// known to have begun.
+    fn pass(&mut self, view: &View, start: Option<Start>) -> Result<()> {
+        let evidence = view.evidence(HEADER_LEN, self.found.next_seq);
+        let begun = start.is_none() && view.place.number == self.request.newest;
+        let torn =
+            (start.is_none() && view.is_begun()).then_some("a segment whose beginning was not written whole");
+        let error = match self.judge(view, HEADER_LEN, &evidence, torn) {
+            Some(error) => error,
+            None if begun => {
+                let detail = "no valid record, but the log is known to go on here";
+                Error::corruption(&view.path, HEADER_LEN as u64, "log record", detail)
+            }
+            None => return Ok(()),
+        };
+        match (start, evidence.first) {
+            (Some(start), _) if start.next_seq >= self.found.next_seq => {
+                self.rest_of_previous(&start, error)?;
+                self.read(view, &start)
+            }
+            // Its beginning is damaged, and so its position is not known but from the segment before.
+            (None, Some((offset, seq))) => {
+                self.tell_hole(error, Some(seq))?;
+                self.found.next_seq = seq;
+                self.read_from(view, self.found.position, offset)
+            }
+            _ => {
+                self.told_of_newest |= begun;
+                self.tell_hole(error, None)
+            }
+        }
+    }
+
+    /// How the segment begins that went on where the one that is being read ended, if there is one.
+    fn continuation(&self) -> Option<Start> {
+        let later = self.request.numbers.iter().filter(|number| **number > self.found.segment);
+        let starts = later.filter_map(|number| self.open(*number).ok()?.start());
+        // Those that were begun in vain, if any, claim an earlier place.
+        starts
+            .filter(|start| start.previous == self.found.segment && start.base >= self.found.position)
+            .max_by_key(|start| start.base)
+    }
+
+    /// Takes what lies behind the end of what was read, up to where the next segment begins (H2). `error` is what showed that
+    /// there should be something.
+    fn rest_of_previous(&mut self, next: &Start, error: Error) -> Result<()> {
+        let end = self.end.clone().filter(|_| self.found.segment == next.previous);
+        let Some((end, Ok(view))) = end.map(|end| (end, self.open(next.previous))) else {
+            return self.tell_hole(error, Some(next.next_seq));
+        };
+        // What was taken for the end of the log there is not.
+        self.found.cuts.retain(|cut| cut.file != end.path || cut.offset != end.offset);
+        let base = self.found.position.saturating_sub(end.offset);
+        let (mut offset, mut error) = (end.offset as usize, Some(error));
+        let plain = |at: usize| Error::corruption(&view.path, at as u64, "log record", "no valid record");
+        while let Some((at, seq)) = view.evidence(offset, self.found.next_seq).first
+            && let Some((record, behind)) = record::decode(view.bytes(), &view.place, at)
+            && base.saturating_add(behind as u64) <= next.base
+            && seq.saturating_add(u64::from(record.count)) <= next.next_seq
+        {
+            if at > offset {
+                self.tell_hole(error.take().unwrap_or_else(|| plain(offset)), Some(seq))?;
+            }
+            if record.kind == RecordType::Batch {
+                self.take(&record, &view.path, at as u64)?;
+            }
+            offset = behind;
+        }
+        if base.saturating_add(offset as u64) < next.base || error.is_some() {
+            self.tell_hole(error.unwrap_or_else(|| plain(offset)), Some(next.next_seq))?;
+        }
         Ok(())
     }
 
     /// The beginning of the newest segment known was durable, and with it all before: the log must reach it.
-    fn finish(self) -> Result<Recovered> {
+    fn finish(mut self) -> Result<Recovered> {
         let Request { dir, first, newest, .. } = *self.request;
-        if newest < first || self.found.segment >= newest {
+        if newest < first || self.found.segment >= newest || self.told_of_newest {
             return Ok(self.found);
         }
         let detail = format!("no valid record, but the log is known to go on in segment {newest}");
         let first_of = |number| (dir.join(&FileName::Log(number).to_string()), HEADER_LEN as u64);
-        let (path, offset) = match self.end {
-            Some(End { next: Some(next), .. }) => first_of(next),
-            Some(end) => (end.path, end.offset),
+        let (path, offset) = match &self.end {
+            Some(End { next: Some(next), .. }) => first_of(*next),
+            Some(end) => (end.path.clone(), end.offset),
             None => first_of(first),
         };
-        Err(Error::corruption(&path, offset, "log record", detail))
+        self.tell_hole(Error::corruption(&path, offset, "log record", detail), None)?;
+        Ok(self.found)
     }
-}
-
-impl Segment {
-    /// What the first record says, when it is a valid `Start`.
-    ///
-    /// # Errors
-    /// [`Error::Corruption`] when the file is shorter than it was (W6).
-    fn start(&self) -> Result<Option<Start>> {
-        let start = record::decode(self.map.bytes(), &self.place, HEADER_LEN).and_then(|(record, _)| {
-            let mut r = Reader::new(record.payload);
-            let (previous, base, capacity) = (r.u64()?, r.u64()?, r.u64()?);
-            let start = Start { previous, base, next_seq: record.first_seq };
-            (record.kind == RecordType::Start).then_some((start, capacity))
-        });
-        let (start, capacity) = start.unzip();
-        let (len, expected) = (self.map.bytes().len() as u64, capacity.unwrap_or(MIN_CAPACITY));
-        if len < expected {
-            let detail = format!("the file has {len} bytes, but was prepared with at least {expected}");
-            return Err(Error::corruption(&self.path, len, "log segment", detail));
-        }
-        Ok(start)
-    }
-
-    /// # Errors
-    /// [`Error::Incompatible`] when a whole record of an unknown type lies at `offset`.
-    fn refuse_newer(&self, offset: usize) -> Result<()> {
-        match record::unknown(self.map.bytes(), &self.place, offset) {
-            None => Ok(()),
-            Some(found) => Err(Error::Incompatible {
-                path: self.path.clone(),
-                what: "log record type",
-                found: format!("{found:?}"),
-                supported: "types 1 to 3".into(),
-            }),
-        }
-    }
-
-    /// Whether something other than the end of an append lies at `offset` (W5).
-    fn is_torn(&self, offset: usize) -> bool {
-        self.map.bytes().iter().skip(offset).take(8).any(|byte| *byte != 0)
-    }
-
-    /// What valid records there are at or after `offset`, at any aligned place.
-    fn evidence(&self, offset: usize) -> Evidence {
-        let bytes = self.map.bytes();
-        let number = self.place.number.to_le_bytes();
-        let from = offset.next_multiple_of(record::ALIGN);
-        let (mut evidence, mut skip_to) = (Evidence::default(), from);
-        let mut budget = bytes.len().saturating_mul(SEARCH_FACTOR);
-        // The segment's number stands at byte 32 of a record: only where it does, a checksum is worth computing.
-        for (i, field) in bytes.get(from + 32..).unwrap_or_default().chunks_exact(8).enumerate() {
-            let at = from + i * 8;
-            if field != number || at < skip_to {
-                continue;
-            }
-            if let Some((record, next)) = record::decode(bytes, &self.place, at) {
-                evidence.records += u64::from(record.kind == RecordType::Batch);
-                evidence.synced = evidence.synced.max(record.synced);
-                skip_to = next;
-                continue;
-            }
-            let claimed = record::claimed_len(bytes, at).filter(|len| *len <= bytes.len() - at);
-            match budget.checked_sub(claimed.unwrap_or(0)) {
-                Some(left) => budget = left,
-                None => break,
-            }
-        }
-        evidence
-    }
-}
-
-/// A segment as text, record by record.
-///
-/// # Errors
-/// [`Error::Corruption`] for a header that is not one of a segment.
-pub fn describe(path: &Path, bytes: &[u8], out: &mut dyn std::fmt::Write) -> Result<std::fmt::Result> {
-    let place = header::decode(path, bytes)?;
-    Ok(describe_records(&place, bytes, out))
-}
-
-fn describe_records(place: &Place, bytes: &[u8], out: &mut dyn std::fmt::Write) -> std::fmt::Result {
-    writeln!(out, "log segment {} of database {:016x}, {} bytes", place.number, place.database, bytes.len())?;
-    let mut offset = HEADER_LEN;
-    while let Some((record, next)) = record::decode(bytes, place, offset) {
-        let Record { kind, count, first_seq, synced, payload, .. } = record;
-        writeln!(
-            out,
-            "{offset:>10}  {kind:?}  seq {first_seq}  entries {count}  synced {synced}  {} bytes",
-            payload.len()
-        )?;
-        if kind == RecordType::Batch {
-            for entry in crate::engine::batch::entries(payload) {
-                match entry {
-                    Ok(e) => writeln!(
-                        out,
-                        "            {:?} \"{}\" ({} bytes)",
-                        e.kind,
-                        e.key.escape_ascii(),
-                        e.value.len()
-                    )?,
-                    Err((at, why)) => writeln!(out, "            damaged at {at}: {why}")?,
-                }
-            }
-        }
-        offset = next;
-    }
-    writeln!(out, "{offset:>10}  end of the log")
 }

@@ -75,6 +75,19 @@ fn fill(file: &OpenFile, capacity: u64) -> Result<()> {
     Ok(())
 }
 
+/// Makes a segment that may be taken as a used one later, and holds its space until then. It need not outlive a crash.
+///
+/// # Errors
+/// [`crate::Error::Io`] or [`crate::Error::DiskFull`]; nothing is left then.
+pub fn reserve(dir: &Dir, number: u64, capacity: u64) -> Result<()> {
+    let spare = FileName::Spare(number).to_string();
+    let filled = dir.open(&spare, Mode::Truncate).and_then(|file| fill(&file, capacity.max(MIN_CAPACITY)));
+    filled.inspect_err(|_| {
+        // What cannot be removed now is removed by the next open.
+        let _ = dir.remove(&spare);
+    })
+}
+
 /// Puts a segment that is no longer needed aside, to be taken again.
 ///
 /// # Errors

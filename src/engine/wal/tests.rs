@@ -1,17 +1,18 @@
 //! The rules of the folder's `mod.rs`, each held by something that breaks when the rule does.
 
-use super::reader::{Cut, Recovered, Request, recover};
+use super::reader::{Cut, Hole, Recovered, Request, recover, salvage};
 use super::record::{self, Record, RecordType, encoded_len};
 use super::segment::{MIN_CAPACITY, Segment, prepare, set_aside};
 use super::writer::Writer;
 use crate::engine::checksum::Place;
 use crate::engine::filename::FileName;
 use crate::engine::header::{FileKind, HEADER_LEN};
+use crate::engine::key::MAX_SEQ;
 use crate::vfs::fault::{Effect, Failure, Fault, FaultVfs, Op};
 use crate::vfs::mem::{CrashPolicy, MemVfs};
-use crate::vfs::{Dir, Vfs};
+use crate::vfs::{Dir, OpenFile, Vfs};
 use crate::{Error, Result};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const DATABASE: u64 = 0x5117_0bad_cafe_0001;
@@ -35,13 +36,35 @@ fn read(vfs: &dyn Fn() -> Arc<dyn Vfs>, first: u64, base: u64, newest: u64) -> R
         })
         .collect();
     numbers.sort_unstable();
-    let request = Request { dir: &dir, database: DATABASE, numbers: &numbers, first, base, newest };
+    let limit = u64::MAX;
+    let load = &OpenFile::map;
+    let base = Some(base);
+    let request =
+        Request { dir: &dir, database: DATABASE, numbers: &numbers, first, base, newest, limit, load };
     let mut batches = Vec::new();
     let found = recover(&request, &mut |record, _, _| {
         batches.push((record.first_seq, record.payload.to_vec()));
         Ok(())
-    })?;
-    Ok((batches, found))
+    });
+    let (salvaged, holes) = read_damaged(&request);
+    match &found {
+        // reader H1
+        Ok(found) => assert_eq!((&salvaged.0, &salvaged.1.cuts, holes.len()), (&batches, &found.cuts, 0)),
+        Err(_) => assert!(!holes.is_empty() && salvaged.0.starts_with(&batches)),
+    }
+    Ok((batches, found?))
+}
+
+/// What is left of a log that may be damaged, and the holes in it.
+fn read_damaged(request: &Request<'_>) -> ((Batches, Recovered), Vec<Hole>) {
+    let (mut batches, mut holes) = (Batches::new(), Vec::new());
+    let mut apply = |record: &Record<'_>, _: &Path, _: u64| {
+        batches.push((record.first_seq, record.payload.to_vec()));
+        Ok(())
+    };
+    let found = salvage(request, &mut apply, &mut |hole| holes.push(hole)).unwrap();
+    assert!(batches.is_sorted_by_key(|(seq, _)| *seq), "{batches:?}");
+    ((batches, found), holes)
 }
 
 /// A log being written, the way `engine::db` does it.
@@ -112,6 +135,26 @@ impl Log {
     fn rotate(&mut self) {
         let spare = self.spare(None);
         self.writer.rotate(spare, self.next_seq, self.synced).unwrap();
+    }
+
+    /// What is left of it, and the numbers that each hole may have had.
+    fn salvage(&self) -> (Batches, Vec<(u64, Option<u64>)>) {
+        let mut numbers: Vec<u64> = (1..self.next_number).collect();
+        numbers.retain(|number| self.mem.read_file(&path(*number)).is_ok());
+        let (dir, load) = (Dir::new(Arc::new(self.mem.clone()), "/"), &OpenFile::map);
+        let (base, limit) = (Some(0), u64::MAX);
+        let request = Request {
+            dir: &dir,
+            database: DATABASE,
+            numbers: &numbers,
+            first: 1,
+            base,
+            newest: 0,
+            limit,
+            load,
+        };
+        let ((batches, _), holes) = read_damaged(&request);
+        (batches, holes.into_iter().map(|hole| (hole.from_seq, hole.to_seq)).collect())
     }
 
     /// Where in its file the next record goes.
@@ -379,6 +422,79 @@ fn after_a_cut_the_log_goes_on_from_exactly_there() {
     assert!(log.read().is_ok());
     log.damage(4, |bytes| bytes[HEADER_LEN + START_LEN as usize + 41] ^= 1);
     assert_damaged(log.read(), 4, HEADER_LEN as u64 + START_LEN);
+    // What was cut stays cut when the log is read on behind that.
+    let (batches, holes) = log.salvage();
+    expected.push((6, b"vouches".to_vec()));
+    expected.remove(3);
+    assert_eq!((batches, holes), (expected, vec![(4, Some(5))]));
+}
+
+/// What was cut by a recovery is not taken behind a hole either, also when what was cut vouches for what is damaged: its
+/// numbers were used again in the segment after.
+#[test]
+fn behind_a_hole_nothing_is_taken_that_was_cut_before() {
+    let mut log = Log::new();
+    log.append("damaged later");
+    log.append("kept");
+    log.sync();
+    let at = log.tail() as usize;
+    log.append([1; 300]);
+    log.append("cut, and vouches for what is before");
+    log.damage(1, |bytes| bytes[at + 100] ^= 1);
+    let (_, found) = log.read().unwrap();
+    let mut log = Log::over(log.mem.clone(), &found, 2, 1);
+    log.append("again the third");
+    log.damage(1, |bytes| bytes[HEADER_LEN + START_LEN as usize + 41] ^= 1);
+    assert!(log.read().is_err());
+    let (batches, holes) = log.salvage();
+    assert_eq!(batches, [(2, b"kept".to_vec()), (3, b"again the third".to_vec())]);
+    assert_eq!(holes, [(1, Some(2))]);
+}
+
+#[test]
+fn behind_every_kind_of_hole_the_log_goes_on() {
+    let written = || {
+        let mut log = Log::new();
+        let mut places = Vec::new();
+        for i in 0..9u8 {
+            if i % 3 == 0 && i > 0 {
+                log.rotate();
+            }
+            places.push(log.tail() as usize);
+            log.append([b'a' + i; 30]);
+            log.sync();
+        }
+        (log, places)
+    };
+    let all = written().0.written;
+    let without = |gone: &[usize]| -> Batches {
+        all.iter().enumerate().filter(|(i, _)| !gone.contains(i)).map(|(_, batch)| batch.clone()).collect()
+    };
+    let check = |damage: &dyn Fn(&Log, &[usize]), gone: &[usize], expected: &[(u64, Option<u64>)]| {
+        let (log, places) = written();
+        damage(&log, &places);
+        assert!(log.read().is_err());
+        let (batches, holes) = log.salvage();
+        let lost: Vec<_> = holes.into_iter().filter(|(from, to)| *to != Some(*from)).collect();
+        assert_eq!((batches, &lost[..]), (without(gone), expected));
+    };
+    let flip = |log: &Log, number: u64, at: usize| log.damage(number, |bytes| bytes[at] ^= 1);
+    // In the middle of a segment, at its end before the `Seal`, two in one segment.
+    check(&|log, at| flip(log, 1, at[1] + 45), &[1], &[(2, Some(3))]);
+    check(&|log, at| flip(log, 1, at[2] + 45), &[2], &[(3, Some(4))]);
+    check(
+        &|log, at| [3, 5].iter().for_each(|i| flip(log, 2, at[*i] + 45)),
+        &[3, 5],
+        &[(4, Some(5)), (6, Some(7))],
+    );
+    // A `Start`, a `Seal`, a header.
+    check(&|log, _| flip(log, 2, HEADER_LEN + 50), &[], &[]);
+    check(&|log, at| flip(log, 1, at[2] + 72 + 41), &[], &[]);
+    check(&|log, _| flip(log, 2, 20), &[], &[]);
+    // The first, a middle segment, or the beginning of all.
+    let lose = |log: &Log, number: u64| log.mem.remove_file(&path(number)).unwrap();
+    check(&|log, _| lose(log, 2), &[3, 4, 5], &[(4, None)]);
+    check(&|log, _| log.damage(2, |bytes| bytes.fill(0)), &[3, 4, 5], &[(4, None), (4, Some(7))]);
 }
 
 #[test]
@@ -614,6 +730,28 @@ fn a_record_of_a_newer_kind_is_refused() {
         bytes[at..at + 4].copy_from_slice(&crc.to_le_bytes());
     });
     assert!(matches!(log.read(), Err(Error::Incompatible { .. })));
+}
+
+/// Found by fuzzing: the number after such a one did not fit, and opening panicked.
+#[test]
+fn numbers_that_there_cannot_be_are_refused() {
+    for first_seq in [MAX_SEQ, MAX_SEQ + 1, u64::MAX] {
+        let mut log = Log::new();
+        log.append("a");
+        let offset = log.tail() as usize;
+        log.append("far too high");
+        log.damage(1, |bytes| {
+            // It may leave out any numbers, so it goes on.
+            bytes[offset + 9] = 1;
+            bytes[offset + 16..offset + 24].copy_from_slice(&first_seq.to_le_bytes());
+            let crc = place(1).crc(offset as u64, &[&bytes[offset + 4..offset + encoded_len(12)]]);
+            bytes[offset..offset + 4].copy_from_slice(&crc.to_le_bytes());
+        });
+        match log.read() {
+            Ok((batches, _)) => assert_eq!((first_seq, batches.len()), (MAX_SEQ, 2)),
+            refused => assert_damaged(refused, 1, offset as u64),
+        }
+    }
 }
 
 /// Random writing, crashed at every operation under every policy; then recovered, written to and crashed again.

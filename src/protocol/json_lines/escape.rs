@@ -6,6 +6,18 @@
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
+/// The most bytes that `text` has when it is escaped, without quotes: of a character above U+007E six for every two of its
+/// bytes at most.
+pub(super) fn most_escaped(text: &[u8]) -> usize {
+    let most = |byte: &u8| match byte {
+        b'"' | b'\\' => 2,
+        b' '..=b'~' => 1,
+        0x80.. => 3,
+        _ => 6,
+    };
+    text.iter().map(most).sum()
+}
+
 /// Appends `text` as a JSON string.
 pub(super) fn push_string(out: &mut Vec<u8>, text: &str) {
     out.reserve(text.len() + 2);

@@ -24,6 +24,8 @@ pub enum Refusal {
     NotArrays,
     /// A batch with more keys than values, or fewer.
     BatchLengths,
+    /// A batch of more pairs than one may have.
+    BatchTooLong,
     /// The limit of a range is not a number of entries.
     BadLimit,
     /// The direction of a range is neither true nor false.
@@ -60,7 +62,7 @@ impl Refusal {
             Refusal::MissingKeysOrValues => "Missing keys or values",
             Refusal::KeyNotString => "Key must be a string",
             Refusal::NotArrays => "Keys and values must be arrays",
-            Refusal::BatchLengths => BATCH_FAILED,
+            Refusal::BatchLengths | Refusal::BatchTooLong => BATCH_FAILED,
             Refusal::BadLimit => "Limit must be a whole number of entries",
             Refusal::BadReverse => "Reverse must be true or false",
             Refusal::UnknownCommand(name) => return format!("Unknown command: {name}").into(),
@@ -74,7 +76,8 @@ impl Refusal {
     }
 
     fn has_result(&self) -> bool {
-        matches!(self, Refusal::KeyNotString | Refusal::NotArrays | Refusal::BatchLengths)
+        use Refusal::{BatchLengths, BatchTooLong, KeyNotString, NotArrays};
+        matches!(self, KeyNotString | NotArrays | BatchLengths | BatchTooLong)
     }
 }
 

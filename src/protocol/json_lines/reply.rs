@@ -1,6 +1,6 @@
 //! A reply becomes a line.
 
-use super::escape::{push_json, push_string};
+use super::escape::{most_escaped, push_json, push_string};
 use super::refusal::{BATCH_FAILED, Tail, push_error};
 use crate::Slice;
 use crate::protocol::Reply;
@@ -22,6 +22,23 @@ pub fn encode(reply: &Reply, out: &mut Vec<u8>) {
         Reply::BatchRefused => push_error(out, BATCH_FAILED, Tail::ResultFalse),
         Reply::Failed(why) => push_error(out, &format!("Server error: {why}"), Tail::Nothing),
     }
+}
+
+/// The most bytes that [`encode`] appends for `reply`.
+#[must_use]
+pub fn most_bytes(reply: &Reply) -> usize {
+    /// The words around a result, and those of every error without a text of its own.
+    const FRAME: usize = 100;
+    FRAME
+        + match reply {
+            Reply::Value(Some(value)) => most_escaped(value),
+            Reply::Entries(entries) => {
+                // Four quotes, a colon and a comma.
+                entries.iter().map(|(key, value)| most_escaped(key) + most_escaped(value) + 6).sum()
+            }
+            Reply::Failed(why) => most_escaped(why.as_bytes()),
+            _ => 0,
+        }
 }
 
 /// What JSON cannot carry, in the words of the error reply.
@@ -62,4 +79,36 @@ fn push_entries(out: &mut Vec<u8>, entries: &[(Slice, Slice)]) -> Result<(), Not
     }
     out.push(b'}');
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_reply_is_longer_than_it_may_be() {
+        let values = ["", "plain", "a\"b\\c\n\0\x7f", "é€😀\u{ffff}", "\u{1}\u{2}"];
+        let stored = |text: &str| Slice::copy_of(text.as_bytes());
+        let json = |text: &str| Slice::copy_of(&[b"\xffJ", text.as_bytes()].concat());
+        let mut replies = vec![
+            Reply::Done,
+            Reply::Pong,
+            Reply::NotFound,
+            Reply::PutRefused,
+            Reply::BatchRefused,
+            Reply::Value(None),
+            Reply::Value(Some(Slice::copy_of(b"\xff\xfe"))),
+            Reply::Value(Some(json("[\n1,\t\"é\\n😀\"]"))),
+        ];
+        for value in values {
+            replies.push(Reply::Value(Some(stored(value))));
+            replies.push(Reply::Failed(value.to_owned().into()));
+            replies.push(Reply::Entries(vec![(stored(value), stored(value)), (stored(value), json("[1]"))]));
+        }
+        for reply in replies {
+            let mut out = Vec::new();
+            encode(&reply, &mut out);
+            assert!(out.len() <= most_bytes(&reply), "{reply:?}: {}", String::from_utf8_lossy(&out));
+        }
+    }
 }

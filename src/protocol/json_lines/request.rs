@@ -22,6 +22,9 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
+/// How many pairs a batch may have: others wait while all of them are written.
+pub const MAX_PAIRS: usize = 100_000;
+
 /// How much of an unknown command is repeated to the client.
 const MAX_ECHO_CHARS: usize = 256;
 
@@ -131,6 +134,7 @@ impl<'a> Members<'a> {
         let mut pairs = Pairs::new();
         loop {
             match (keys.next(), values.next()) {
+                (Some(_), Some(_)) if pairs.len() == MAX_PAIRS => return Err(Refusal::BatchTooLong),
                 (Some(k), Some(v)) => pairs.push(&key(k)?, &value(v)?),
                 (None, None) => return Ok(Request::Batch(pairs)),
                 _ => return Err(Refusal::BatchLengths),

@@ -4,8 +4,8 @@
 //! the same last bytes. Without a limit nothing is locked for longer than a look.
 
 use super::Failure;
+use crate::sync::plain::Mutex;
 use crate::vfs::{File, Vfs};
-use parking_lot::Mutex;
 use std::io;
 use std::path::Path;
 

@@ -1,8 +1,8 @@
 //! A clock that only moves when told to.
 
 use super::random::Random;
+use crate::sync::plain::Mutex;
 use crate::vfs::Clock;
-use parking_lot::Mutex;
 use std::time::Duration;
 
 /// Time that a test moves by hand, and random numbers from a seed.

@@ -13,7 +13,7 @@
 use super::content::{Content, PAGE, Piece, segments};
 use super::random::Random;
 use super::tree::{Change, Directory, FileState, Inode, Names, Node, Tree};
-use parking_lot::RwLock;
+use crate::sync::plain::RwLock;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
@@ -40,11 +40,13 @@ pub enum CrashPolicy {
     Data,
     /// As `Prefix`, and the sector at which the write is torn holds random bytes.
     Garbage,
+    /// One of the others for each file and each directory, drawn anew every time.
+    Mixed,
 }
 
 impl CrashPolicy {
     /// All of them, for a loop.
-    pub const EVERY: [CrashPolicy; 7] = [
+    pub const EVERY: [CrashPolicy; 8] = [
         CrashPolicy::Strict,
         CrashPolicy::All,
         CrashPolicy::Prefix,
@@ -52,7 +54,20 @@ impl CrashPolicy {
         CrashPolicy::Meta,
         CrashPolicy::Data,
         CrashPolicy::Garbage,
+        CrashPolicy::Mixed,
     ];
+
+    /// What becomes of one file, or of one directory.
+    fn of_one(self, random: &mut Random) -> CrashPolicy {
+        match self {
+            // The last of them is this one itself.
+            CrashPolicy::Mixed => {
+                let drawn = CrashPolicy::EVERY.get(random.below(CrashPolicy::EVERY.len() - 1));
+                drawn.copied().unwrap_or(self)
+            }
+            one => one,
+        }
+    }
 }
 
 impl Tree {
@@ -64,10 +79,10 @@ impl Tree {
 
 impl Directory {
     fn image(&self, policy: CrashPolicy, random: &mut Random) -> Directory {
-        let mut names = self.names_after(policy, random);
+        let mut names = self.names_after(policy.of_one(random), random);
         for node in names.values_mut() {
             if let Node::File(inode) = node {
-                let content = content_after(&inode.state.read(), policy, random);
+                let content = content_after(&inode.state.read(), policy.of_one(random), random);
                 let state = RwLock::new(FileState::durable(content));
                 *node = Node::File(Arc::new(Inode { state, ..Inode::default() }));
             }
@@ -85,7 +100,7 @@ impl Directory {
                 self.pending.iter().take(kept).for_each(|change| change.apply(&mut names));
                 names
             }
-            CrashPolicy::Reorder => self.names_reordered(random),
+            CrashPolicy::Reorder | CrashPolicy::Mixed => self.names_reordered(random),
         }
     }
 
@@ -109,7 +124,7 @@ fn content_after(file: &FileState, policy: CrashPolicy, random: &mut Random) -> 
         CrashPolicy::All | CrashPolicy::Data => file.current.clone(),
         CrashPolicy::Prefix => prefix(file, random, TornSector::Lost),
         CrashPolicy::Garbage => prefix(file, random, TornSector::Random),
-        CrashPolicy::Reorder => reordered(file, random),
+        CrashPolicy::Reorder | CrashPolicy::Mixed => reordered(file, random),
         CrashPolicy::Meta => zeroed(file),
     }
 }

@@ -68,14 +68,6 @@ impl File for MemFile {
     }
 
     fn map(&self) -> io::Result<Arc<dyn Mapped>> {
-        Ok(Arc::new(Bytes(self.inode.state.read().current.to_vec())))
-    }
-}
-
-struct Bytes(Vec<u8>);
-
-impl Mapped for Bytes {
-    fn bytes(&self) -> &[u8] {
-        &self.0
+        Ok(Arc::new(self.inode.state.read().current.to_vec()))
     }
 }

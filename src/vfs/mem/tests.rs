@@ -263,6 +263,23 @@ fn reorder_keeps_changes_of_one_name_in_order() {
 }
 
 #[test]
+fn mixed_treats_each_file_on_its_own() {
+    let (vfs, dir) = disk();
+    for name in ["f", "g"] {
+        durable_file(&dir, name, b"old").write_at(b"new!", 0).unwrap();
+    }
+    let of = |image: &MemVfs, name| read(image, name).unwrap();
+    let seen: BTreeSet<_> = SEEDS
+        .map(|seed| vfs.crash_image(CrashPolicy::Mixed, seed))
+        .map(|image| (of(&image, "f"), of(&image, "g")))
+        .collect();
+    let contents = [&b"old"[..], b"new!", b"\0\0\0\0"];
+    for (f, g) in contents.iter().flat_map(|f| contents.map(|g| (f.to_vec(), g.to_vec()))) {
+        assert!(seen.contains(&(f.clone(), g.clone())), "{f:?} and {g:?} are not in {seen:?}");
+    }
+}
+
+#[test]
 fn images_are_the_same_from_the_same_seed() {
     let (vfs, dir) = disk();
     let file = durable_file(&dir, "f", &[1; 1000]);

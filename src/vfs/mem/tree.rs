@@ -12,12 +12,12 @@
 //! (T3) A directory is never removed, so its index is good for ever.
 
 use super::content::{Content, Piece};
-use parking_lot::RwLock;
+use crate::sync::plain::RwLock;
+use crate::sync::plain::atomic::AtomicBool;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 /// All directories; the first is the root.
 pub(super) struct Tree {

@@ -9,6 +9,7 @@ mod form;
 mod imports;
 mod layers;
 mod planted;
+mod promises;
 mod source;
 
 use layers::House;
@@ -62,6 +63,7 @@ fn the_house_is_in_order() {
     assert!(repo.house.units().count() > 10, "docs/architecture.md has no layer table");
     let mut found = architecture::check(&repo);
     found.extend(form::check(&repo));
+    found.extend(promises::check(&repo));
     found.extend(missing_modules(&repo));
     let report: Vec<String> = found.iter().map(Finding::to_string).collect();
     assert!(report.is_empty(), "{} findings:\n{}", report.len(), report.join("\n"));
@@ -90,6 +92,30 @@ fn the_test_command_of_the_readme_is_what_ci_runs() {
     }
 }
 
+/// Each target that the manifest of `fuzz/` names has a program, and inputs to begin with.
+#[test]
+fn every_fuzz_target_has_a_program_and_a_corpus() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
+    let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+    let programs = manifest.split("[[bin]]").skip(1).map(|table| table.split('"').nth(1).unwrap());
+    let mut count = 0;
+    for target in programs {
+        assert!(folder.join(format!("fuzz_targets/{target}.rs")).is_file(), "{target} has no program");
+        let corpus = fs::read_dir(folder.join("corpus").join(target));
+        assert!(corpus.is_ok_and(|mut inputs| inputs.next().is_some()), "{target} has no corpus");
+        count += 1;
+    }
+    assert!(count >= 15);
+}
+
+/// A build has planted bugs only when it is asked for them by name.
+#[test]
+fn no_feature_brings_planted_bugs_with_it() {
+    let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
+    let lines = manifest.lines().filter(|line| line.contains("planted-bugs"));
+    assert_eq!(lines.collect::<Vec<_>>(), ["planted-bugs = []"]);
+}
+
 fn read_repo(root: &Path) -> Repo {
     let mut files = Vec::new();
     for folder in ["src", "tests", "benches", "examples", "fuzz", "docs", ".ci", ".cargo"] {
@@ -110,7 +136,10 @@ fn collect(root: &Path, folder: &str, files: &mut Vec<(String, String)>) {
     let Ok(entries) = fs::read_dir(root.join(folder)) else { return };
     let mut names: Vec<String> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
-    for name in names.into_iter().filter(|n| !matches!(n.as_str(), "target" | "corpus" | "artifacts")) {
+    for name in names
+        .into_iter()
+        .filter(|n| !matches!(n.as_str(), "target" | "corpus" | "regressions" | "artifacts" | "found"))
+    {
         let path = format!("{folder}/{name}");
         if root.join(&path).is_dir() {
             collect(root, &path, files);

@@ -15,8 +15,8 @@ const DOCUMENT: &str = "
 | 3 | `engine::manifest` |
 | 2 | `engine::{wal, sstable}` |
 | 1 | `engine::{key, slice, batch}` |
-| 0 | `vfs` |
-| 0 | `error` |
+| 0 | `vfs`, `planted` |
+| 0 | `error`, `sync` |
 <!-- tidy: end -->
 <!-- tidy: unsafe -->
 - `vfs::std`
@@ -94,7 +94,7 @@ fn absences_are_held() {
     passes("src/engine/manifest/set.rs", "use crate::engine::sstable::Meta;");
     finds("src/protocol/text.rs", "use crate::Database;", "knows no database");
     finds("src/protocol/text.rs", "use std::io::Read;", "no I/O");
-    finds("src/engine/compaction/picker.rs", "static A: parking_lot::Once = x;", "no I/O");
+    finds("src/engine/compaction/picker.rs", "static A: crate::sync::OnceLock<u8> = x;", "no I/O");
     finds("src/engine/compaction/retain.rs", "use crate::vfs::Dir;", "no I/O");
     passes("src/engine/compaction/job.rs", "use crate::vfs::Clock;");
 }
@@ -109,7 +109,16 @@ fn the_operating_system_is_reached_in_one_place() {
     passes("src/server/mod.rs", "use tokio::time::Instant;\nfn f() { Instant::now() }");
     finds("src/engine/wal/mod.rs", "fn f() { getrandom::fill(b); }", "getrandom");
     passes("src/cli/load.rs", "use std::fs::File;");
-    passes("src/engine/wal/mod.rs", "use std::time::Duration; // not SystemTime");
+    finds("src/engine/wal/mod.rs", "fn f() { let t = SystemTime::now(); }", "SystemTime::now");
+    finds("src/engine/wal/mod.rs", "fn f(t: SystemTime) { t.elapsed() }", "elapsed()");
+    passes("src/engine/wal/mod.rs", "use std::time::{Duration, SystemTime}; // not SystemTime::now");
+}
+
+#[test]
+fn the_environment_is_left_alone() {
+    finds("src/engine/wal/mod.rs", "fn f() { std::env::var(\"A\"); }", "take an option");
+    passes("src/planted.rs", "fn f() { std::env::var(\"A\"); }");
+    passes("src/cli/mod.rs", "use std::env;");
 }
 
 #[test]
@@ -118,6 +127,20 @@ fn async_stays_in_the_server() {
     finds("src/protocol/resp.rs", "use tokio::net::TcpStream;", "outside the server");
     passes("src/server/mod.rs", "async fn f() { tokio::spawn(g()).await }");
     passes("src/store/mod.rs", "fn async_like() {}");
+}
+
+#[test]
+fn threads_meet_in_one_place() {
+    finds("src/engine/wal/mod.rs", "use std::sync::{Arc, Mutex};", "std::sync::Mutex");
+    finds("src/engine/wal/mod.rs", "fn f() { std::thread::spawn(g); }", "std::thread::spawn");
+    finds("src/engine/wal/mod.rs", "use std::sync::atomic::AtomicU64;", "take it from");
+    finds("src/engine/wal/mod.rs", "fn f(a: parking_lot::Mutex<u8>) {}", "parking_lot");
+    finds("src/vfs/mem.rs", "#[cfg(shuttle)]\nfn f() {}", "what is shipped");
+    finds("src/store/mod.rs", "fn f() { if cfg!(loom) {} }", "what is shipped");
+    passes("src/vfs/std.rs", "fn f() { unsafe { std::thread::sleep(d) } }");
+    passes("src/engine/wal/mod.rs", "use std::sync::{Arc, Weak};\nuse crate::sync::{Mutex, thread};");
+    passes("src/engine/wal/mod.rs", "#[cfg(all(test, loom))]\nmod models {\n    use std::thread;\n}");
+    passes("src/sync/mod.rs", "#[cfg(loom)]\npub use loom::thread;\n#[cfg(not(loom))]\npub use std::thread;");
 }
 
 #[test]

@@ -72,7 +72,8 @@ fn is_word(c: char) -> bool {
 }
 
 fn is_test_file(path: &str) -> bool {
-    path.starts_with("src/") && (path.ends_with("tests.rs") || path.contains("/tests/"))
+    path.starts_with("src/")
+        && (path.ends_with("tests.rs") || path.ends_with("/models.rs") || path.contains("/tests/"))
 }
 
 fn blank(text: &str) -> String {

@@ -2,6 +2,7 @@
 //! acknowledged, or the one being committed, never anything else.
 
 use super::{commit, create, dir, state};
+use crate::engine::filename::FileName;
 use crate::engine::manifest::LEVELS;
 use crate::engine::manifest::current::Current;
 use crate::engine::manifest::current::State::Clean;
@@ -65,6 +66,16 @@ fn all_states() -> (Vec<(u64, State)>, u64) {
     let number = work(&dir(disk.clone()), &|| disk.op_count(), &mut journal).unwrap();
     assert_eq!(number, 2, "the manifest has rolled over");
     (journal.states, disk.op_count())
+}
+
+/// The model found manifests that had been replaced still there, until the next open: a mebibyte or more for each.
+#[test]
+fn a_roll_over_leaves_one_manifest() {
+    let disk = MemVfs::new();
+    let number = work(&dir(disk.clone()), &|| disk.op_count(), &mut Journal::default()).unwrap();
+    let names = dir(disk).list().unwrap();
+    let manifests: Vec<&String> = names.iter().filter(|name| name.ends_with("manifest")).collect();
+    assert_eq!(manifests, [&FileName::Manifest(number).to_string()]);
 }
 
 fn found(vfs: impl Vfs + Clone + 'static) -> Option<State> {

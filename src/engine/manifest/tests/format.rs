@@ -2,18 +2,22 @@
 
 use super::{commit, create, dir};
 use crate::Error;
-use crate::engine::key::KeyspaceId;
+use crate::engine::coding::put_varint;
+use crate::engine::filename::MAX_NUMBER;
+use crate::engine::key::{KeyspaceId, MAX_SEQ};
 use crate::engine::manifest::current::{CleanEnd, Current, State};
 use crate::engine::manifest::describe::{describe_current, describe_manifest};
 use crate::engine::manifest::edit::{Edit, SealedLog};
 use crate::engine::manifest::fixture::table;
+use crate::engine::sstable::summary::TableSummary;
 use crate::vfs::mem::MemVfs;
 use std::path::Path;
 
 /// An edit with every field, and its bytes.
 pub(super) fn full() -> Edit {
     let mut added = table("300[a-b]:1000@5-600x2/7");
-    (added.range_tombstones, added.min_expiry, added.max_expiry, added.raw_bytes) = (1, 3, 4, 2000);
+    (added.expiring, added.min_expiry, added.max_expiry) = (1, 3, 4);
+    (added.clean_seq, added.raw_bytes) = (8, 2000);
     Edit {
         added: vec![(6, added)],
         removed: vec![(0, 9), (1, 200)],
@@ -24,15 +28,17 @@ pub(super) fn full() -> Edit {
         next_table: Some(301),
         created_keyspaces: vec![(KeyspaceId(2), "ö".into())],
         dropped_keyspaces: vec![KeyspaceId(1)],
+        keyspace_ttls: vec![(KeyspaceId(2), 1000)],
+        time: Some(700),
         next_keyspace: Some(3),
         sealed_logs: vec![SealedLog { number: 3, len: 512, checksum: 0x0102_0304 }],
     }
 }
 
 const GOLDEN_EDIT: &[u8] = b"\x02\x02\x00\x09\x02\x03\x01\xc8\x01\
-    \x01\x17\x06\xac\x02\xe8\x07\xcd\xab\x00\x00\x07\x02\x01\x01a\x01b\x05\xd8\x04\x03\x04\xd0\x0f\
-    \x03\x01\x03\x04\x01\x04\x05\x02\xbc\x05\x06\x02\xad\x02\x09\x01\x03\x0d\x02\x80\x01\
-    \x07\x03\x02\xc3\xb6\x08\x01\x01\x0a\x07\x03\x80\x04\x04\x03\x02\x01";
+    \x01\x18\x06\xac\x02\xe8\x07\xcd\xab\x00\x00\x07\x02\x01\x01a\x01b\x05\xd8\x04\x08\x03\x04\xd0\x0f\
+    \x03\x01\x03\x04\x01\x04\x05\x02\xbc\x05\x06\x02\xad\x02\x09\x01\x03\x0d\x02\x80\x01\x11\x02\xbc\x05\
+    \x07\x03\x02\xc3\xb6\x10\x03\x02\xe8\x07\x08\x01\x01\x0a\x07\x03\x80\x04\x04\x03\x02\x01";
 
 #[test]
 fn golden_edit() {
@@ -74,6 +80,31 @@ fn fields_are_used_to_the_end_and_not_repeated() {
     }
 }
 
+/// Found by fuzzing: the number after such a one did not fit, and opening panicked.
+#[test]
+fn numbers_that_there_cannot_be_are_refused() {
+    let cases = [(3, MAX_NUMBER), (4, MAX_NUMBER), (5, MAX_SEQ), (6, MAX_NUMBER), (13, 1 << 62)];
+    for (tag, most) in cases {
+        let edit = |number| {
+            let mut body = Vec::new();
+            put_varint(&mut body, number);
+            [&[tag, body.len() as u8], &body[..]].concat()
+        };
+        assert!(Edit::decode(Path::new("m"), 0, &edit(most)).is_ok(), "field {tag}");
+        for number in [most + 1, u64::MAX] {
+            let e = Edit::decode(Path::new("m"), 0, &edit(number)).unwrap_err();
+            assert!(e.is_corruption() && e.to_string().contains("out of range"), "field {tag}: {e}");
+        }
+    }
+    let good = full();
+    for change in [|t: &mut TableSummary| t.number = u64::MAX, |t: &mut TableSummary| t.max_seq = MAX_SEQ + 1]
+    {
+        let mut edit = good.clone();
+        change(&mut edit.added[0].1);
+        assert!(Edit::decode(Path::new("m"), 0, &edit.encode()).unwrap_err().is_corruption());
+    }
+}
+
 const GOLDEN_CURRENT: &[u8] =
     b"siltston\x04\x01\0\0\x60\x0d\x68\x39\x08\x07\x06\x05\x04\x03\x02\x01\x09\0\0\0\0\0\0\0\
     \x01\0\0\0\0\0\0\0\x22\x11\0\0\0\0\0\0\x66\x55\x44\x33\0\0\0\0\x77\0\0\0\0\0\0\0\x3d\x5d\x71\x4d";
@@ -98,10 +129,10 @@ const GOLDEN_MANIFEST: &[u8] =
     b"siltston\x03\x01\0\0\xa0\x27\x11\x94\xc1\x5c\x02\x89\xec\x2d\x0a\x91\x01\0\0\0\0\0\0\0\
     \x19\xfd\x6d\x39\x12\0\0\0\0\0\0\0\
     \x03\x01\x01\x04\x01\x00\x05\x01\x00\x06\x01\x01\x09\x01\x01\x0d\x01\x00\
-    \x44\xfc\xf5\x1b\x3c\0\0\0\x19\xfd\x6d\x39\
-    \x01\x17\x06\xac\x02\xe8\x07\xcd\xab\x00\x00\x07\x02\x01\x01a\x01b\x05\xd8\x04\x03\x04\xd0\x0f\
-    \x03\x01\x03\x04\x01\x04\x05\x02\xbc\x05\x06\x02\xad\x02\x09\x01\x03\x0d\x02\x80\x01\
-    \x07\x03\x02\xc3\xb6\x0a\x07\x03\x80\x04\x04\x03\x02\x01";
+    \xd0\x09\x64\x50\x46\0\0\0\x19\xfd\x6d\x39\
+    \x01\x18\x06\xac\x02\xe8\x07\xcd\xab\x00\x00\x07\x02\x01\x01a\x01b\x05\xd8\x04\x08\x03\x04\xd0\x0f\
+    \x03\x01\x03\x04\x01\x04\x05\x02\xbc\x05\x06\x02\xad\x02\x09\x01\x03\x0d\x02\x80\x01\x11\x02\xbc\x05\
+    \x07\x03\x02\xc3\xb6\x10\x03\x02\xe8\x07\x0a\x07\x03\x80\x04\x04\x03\x02\x01";
 
 /// A manifest with two records, its bytes and how it reads as text.
 #[test]
@@ -126,16 +157,18 @@ record 32: 18 bytes, checksum 396dfd19 after 00000000
   last sequence number 0
   next table 1
   next keyspace 1
-record 62: 60 bytes, checksum 1bf5fc44 after 396dfd19
-  add to level 6 table 300: 1000 bytes, checksum 0000abcd, 7 entries (2 tombstones, 1 of ranges), \"a\" to \"b\", \
-sequence numbers 5 to 600, expiry 3 to 4, 2000 bytes raw
+record 62: 70 bytes, checksum 506409d0 after 396dfd19
+  add to level 6 table 300: 1000 bytes, checksum 0000abcd, 7 entries (2 tombstones, 1 expiring), \"a\" to \"b\", \
+sequence numbers 5 to 600, expiry 3 to 4, range deletions applied up to 8, 2000 bytes raw
   min log 3
   first position in it 128
   newest log 4
   last sequence number 700
   next table 301
   next keyspace 3
+  time 700
   create keyspace 2 \"ö\"
+  values of keyspace 2 live for 1000 ms
   seal log 3: 512 bytes, checksum 01020304
-torn 134: 4 bytes, 12 expected
+torn 144: 4 bytes, 12 expected
 ";

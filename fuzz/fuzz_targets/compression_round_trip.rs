@@ -1,0 +1,8 @@
+//! The target `compression_round_trip`, see `siltstone_fuzz::targets::ALL`.
+#![no_main]
+
+use siltstone_fuzz::targets::{Target, target};
+
+const TARGET: Target = target("compression_round_trip");
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| TARGET(input));

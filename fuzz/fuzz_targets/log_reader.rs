@@ -1,0 +1,8 @@
+//! The target `log_reader`, see `siltstone_fuzz::targets::ALL`.
+#![no_main]
+
+use siltstone_fuzz::targets::{Target, target};
+
+const TARGET: Target = target("log_reader");
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| TARGET(input));

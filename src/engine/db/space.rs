@@ -1,0 +1,157 @@
+//! A full disk: what is given up for it, what is still taken, and when it is over.
+//!
+//! When work that writes finds no space, the database takes only deletions until there is some again. Deletions need space
+//! too: a place in the log, then a table, then a record in the manifest, and only the compaction that follows gives any
+//! back. That is what the *reserve* is for: the log segment that is always ready, or kept to be written again. Its file is
+//! removed, and a flush finds that much space. It makes log segments needless, which are removed as well, each larger than
+//! the table that its entries became. So one flush after the other, one buffer at a time, leaves no less space than it
+//! found. Segments that are made meanwhile are of the smallest size.
+//!
+//! (E1) A segment that a `Seal` may name is not given up: a power cut may bring that record back, and with it a log that goes
+//!      on where there is nothing.
+//! (E2) It is over when what failed has been done, no buffer waits, and a new reserve could be written.
+//!
+//! A new database has no reserve until its log has grown to a second segment: it has next to nothing to delete, either.
+//!
+//! Rejected: a file that does nothing but take up space. It would have to be as large as a write buffer's table to be of
+//! use, in every database, however small; the log has such files anyway.
+
+use super::inner::Inner;
+use super::troubles::{Trouble, Work};
+use crate::engine::batch;
+use crate::engine::filename::FileName;
+use crate::engine::key::Kind;
+use crate::engine::options::Background;
+use crate::engine::wal::segment;
+use crate::error::StallReason;
+use crate::sync::atomic::Ordering;
+use crate::{Error, Result};
+
+impl Inner {
+    /// Whether only deletions are taken.
+    pub fn is_disk_full(&self) -> bool {
+        self.status.is_disk_full()
+    }
+
+    /// Passes on how something went; when it found no space, only deletions are taken from now on.
+    pub fn note_space<T>(&self, outcome: Result<T>) -> Result<T> {
+        if let Err(error @ Error::DiskFull { .. }) = &outcome {
+            let trouble = Trouble::new(error.clone(), &*self.options.clock);
+            self.troubles.met(trouble.clone());
+            if self.status.set_disk_full() {
+                tracing::warn!(%error, "the disk is full: only deletions are taken until there is space again");
+                self.troubles.set_disk_full(Some(trouble));
+                self.signals.log.raise();
+            }
+        }
+        outcome
+    }
+
+    /// Does work that gives space back in the end, with the space of the reserve if it finds no other.
+    pub fn with_reserve<T>(&self, work: impl Fn() -> Result<T>) -> Result<T> {
+        loop {
+            let outcome = self.note_space(work());
+            let full = matches!(outcome, Err(Error::DiskFull { .. })) && self.poisoned().is_none();
+            if !(full && self.give_up_reserve()?) {
+                return outcome;
+            }
+        }
+    }
+
+    /// Why only deletions are taken, if that is so.
+    pub fn want_of_space(&self) -> Option<Trouble> {
+        self.troubles.disk_full().filter(|_| self.is_disk_full())
+    }
+
+    /// An error unless the batch does nothing but delete.
+    pub fn refuse_puts(&self, payload: &[u8]) -> Result<()> {
+        if batch::entries(payload).all(|entry| entry.is_ok_and(|entry| entry.kind == Kind::Delete)) {
+            return Ok(());
+        }
+        match self.want_of_space() {
+            Some(trouble) => Err(trouble.error),
+            None => Ok(()),
+        }
+    }
+
+    /// How a write went; `None` when it found no space for its deletions, and should try again with that of the reserve.
+    pub fn unless_reserve_helps(&self, applied: Result<u64>, payload: &[u8]) -> Result<Option<u64>> {
+        match applied {
+            Err(full @ Error::DiskFull { .. }) => {
+                let helps =
+                    self.is_disk_full() && self.refuse_puts(payload).is_ok() && self.give_up_reserve()?;
+                if helps { Ok(None) } else { Err(full) }
+            }
+            applied => applied.map(Some),
+        }
+    }
+
+    /// The error for a write that waits for work that finds no space: waiting would not help it.
+    pub fn full_disk_behind(&self, reason: StallReason) -> Option<Error> {
+        self.troubles.want_of_space(match reason {
+            StallReason::WriteBuffersFull | StallReason::LogSegment => Work::Flush,
+            StallReason::Level0Full | StallReason::CompactionDebt => Work::Compaction,
+        })
+    }
+
+    /// Gives up the reserve; false when there is none.
+    pub fn give_up_reserve(&self) -> Result<bool> {
+        if let Some(used) = self.used_segments.lock().pop() {
+            self.dir.remove(&FileName::Spare(used).to_string())?;
+            return Ok(true);
+        }
+        let ready = {
+            let mut committer = self.commit.lock();
+            if committer.spare_may_be_named { None } else { committer.spare.take() }
+        };
+        let Some(ready) = ready else { return Ok(false) };
+        self.spare_asked.store(false, Ordering::Relaxed);
+        self.dir.remove(&FileName::Log(ready.place.number).to_string())?;
+        Ok(true)
+    }
+
+    /// Looks whether there is space again (E2).
+    pub fn look_for_space(&self) -> Result<bool> {
+        if !self.is_disk_full() {
+            return Ok(true);
+        }
+        let waits = self.compaction_wants_space.load(Ordering::Relaxed);
+        if waits || !self.buffers.lock().sealed.is_empty() || !self.make_reserve()? {
+            return Ok(false);
+        }
+        if self.status.set_disk_not_full() {
+            tracing::info!("there is space again: all writes are taken");
+            self.troubles.set_disk_full(None);
+            self.signals.room.raise();
+        }
+        Ok(true)
+    }
+
+    /// Writes a reserve, or so much to see that there is space for it; false when there is not.
+    fn make_reserve(&self) -> Result<bool> {
+        self.check_unpoisoned()?;
+        let capacity = self.largest_segment.load(Ordering::Relaxed);
+        let number = self.next_log.fetch_add(1, Ordering::Relaxed);
+        match segment::reserve(&self.dir, number, capacity) {
+            Err(Error::DiskFull { .. }) => return Ok(false),
+            made => made?,
+        }
+        let mut used = self.used_segments.lock();
+        if used.is_empty() {
+            used.push(number);
+        } else {
+            self.dir.remove(&FileName::Spare(number).to_string())?;
+        }
+        Ok(true)
+    }
+
+    /// For `Background::Stepped`: does what keeps writes from going on, if there is space for it now. Gives `refused` otherwise.
+    pub fn step_for_space(&self, refused: Error) -> Result<()> {
+        if self.options.background != Background::Stepped || !self.is_disk_full() {
+            return Err(refused);
+        }
+        while self.flush_sealed()? {}
+        self.step()?;
+        if self.look_for_space()? { Ok(()) } else { Err(refused) }
+    }
+}

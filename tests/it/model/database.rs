@@ -1,0 +1,116 @@
+//! The database under test, with all that is open on it.
+
+use super::data::{Key, Keys, Look};
+use super::map::Map;
+use super::options::Set;
+use super::run::Run;
+use super::{snapshots, walks};
+use siltstone::vfs::Vfs;
+use siltstone::vfs::mem::{CrashPolicy, MemVfs, SimClock};
+use siltstone::{Background, Commit, Db, Durability, Range, Result, Snapshot};
+use std::sync::{Arc, Weak};
+
+/// Where it lies.
+pub const PATH: &str = "/db";
+
+pub struct Database {
+    pub keys: Arc<Keys>,
+    pub clock: Arc<SimClock>,
+    pub snapshots: [Option<Snapshot>; snapshots::SLOTS],
+    pub ranges: [Option<Range>; walks::SLOTS],
+    /// Commits whose second half was left.
+    pub left: Vec<Commit>,
+    /// What was there after a power cut that may have lost something.
+    pub found: Option<Map>,
+    pub vfs: MemVfs,
+    set: Set,
+    opened: usize,
+    db: Option<Db>,
+    /// The file systems that databases were opened on: a database that is gone has let go of its own.
+    held: Vec<Weak<dyn Vfs>>,
+    /// In all lives but the present one.
+    pub did: Run,
+}
+
+impl Database {
+    /// A new one, on a file system of its own.
+    pub fn new(keys: &Arc<Keys>, set: &Set) -> Result<Database> {
+        let mut database = Database {
+            keys: Arc::clone(keys),
+            clock: Arc::new(SimClock::new(1)),
+            snapshots: Default::default(),
+            ranges: Default::default(),
+            left: Vec::new(),
+            found: None,
+            vfs: MemVfs::new(),
+            set: set.clone(),
+            opened: 0,
+            db: None,
+            held: Vec::new(),
+            did: Run::default(),
+        };
+        database.open()?;
+        Ok(database)
+    }
+
+    /// The open database.
+    pub fn db(&self) -> &Db {
+        self.db.as_ref().expect("it is open between two operations")
+    }
+
+    /// Opens what lies on the files, with the options whose turn it is.
+    pub fn open(&mut self) -> Result<()> {
+        let choice = self.set.choice(self.opened);
+        self.opened += 1;
+        self.open_with(choice.background)
+    }
+
+    /// Opens with the present options, but this background.
+    pub fn open_with(&mut self, background: Background) -> Result<()> {
+        let vfs: Arc<dyn Vfs> = Arc::new(self.vfs.clone());
+        self.held.push(Arc::downgrade(&vfs));
+        let clock = Arc::clone(&self.clock);
+        let options = self.set.choice(self.opened - 1).options().vfs(vfs).clock(clock);
+        self.db = Some(options.background(background).open(PATH)?);
+        Ok(())
+    }
+
+    /// The durability it was opened with.
+    pub fn default(&self) -> Durability {
+        self.set.choice(self.opened - 1).durability
+    }
+
+    pub fn drop_handle(&mut self) {
+        if let Some(db) = self.db.take() {
+            let stats = db.stats();
+            let (flushes, compactions) = (stats.flushes, stats.compactions);
+            self.did += Run { opened: 1, crashes: 0, flushes, compactions };
+        }
+    }
+
+    /// Lets go of everything that is open on it.
+    pub fn let_go(&mut self) {
+        (self.snapshots, self.ranges) = Default::default();
+        self.left.clear();
+    }
+
+    /// Goes on with what a crash leaves.
+    pub fn crash(&mut self, policy: CrashPolicy, seed: u64) -> Result<()> {
+        let image = self.vfs.crash_image(policy, seed);
+        self.drop_handle();
+        self.did.crashes += 1;
+        self.vfs = image;
+        self.open()
+    }
+
+    pub fn note_what_is_left(&mut self) -> Result<()> {
+        let pairs = self.db().iter().map(|pair| pair.map(|(key, value)| (Key::new(&key), Look::of(&value))));
+        self.found = Some(pairs.collect::<Result<Map>>()?);
+        Ok(())
+    }
+
+    /// How many file systems some database still holds.
+    pub fn held(&self) -> usize {
+        self.held.iter().filter(|vfs| vfs.strong_count() > 0).count()
+    }
+}
