@@ -4,8 +4,9 @@ use siltstone::vfs::mem::MemVfs;
 use siltstone_fuzz::format::{self, Place, block, log, manifest, table};
 use siltstone_fuzz::store::{FOLDER, Folder, options, read_all, replay};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-/// The files of a database, with one write in the log.
+/// The files of a database, with two writes in the log.
 fn files() -> BTreeMap<String, Vec<u8>> {
     let vfs = MemVfs::new();
     let db = options(&vfs).compression(siltstone::Compression::None).open(FOLDER).unwrap();
@@ -13,8 +14,10 @@ fn files() -> BTreeMap<String, Vec<u8>> {
         db.put([b'k', n % 20], [n; 5]).unwrap();
     }
     db.delete("absent").unwrap();
+    db.put_with_ttl("for a while", "in a table", Duration::from_secs(1)).unwrap();
     db.flush().unwrap();
     db.put("in the log", "alone").unwrap();
+    db.put_with_ttl("for a minute", "in the log", Duration::from_secs(60)).unwrap();
     let named = |path: &std::path::PathBuf| path.file_name().unwrap().to_str().unwrap().to_string();
     vfs.files().iter().map(|path| (named(path), vfs.read_file(path).unwrap())).collect()
 }
@@ -63,6 +66,7 @@ fn manifest_table_block_and_log_say_what_was_written() {
     assert_eq!(entries.len() as u64, summary.counts[0]);
     let map = replay(&files["000001.log"]).unwrap();
     assert_eq!(map[&b"in the log"[..]], b"alone");
+    assert_eq!(map[&b"for a minute"[..]], b"in the log");
 }
 
 #[test]
@@ -70,7 +74,7 @@ fn files_that_are_made_here_are_taken() {
     let files = files();
     let file = &files["000001.table"];
     let found = read_all(&Folder::of_table(file, 1).open().unwrap(), 100).unwrap();
-    assert_eq!(found.len(), 20);
+    assert_eq!(found.len(), 21);
     let layout = table::Layout::of(file).unwrap();
     let first = layout.blocks[0];
     let content = &file[first.offset..first.offset + first.len];

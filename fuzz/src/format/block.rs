@@ -87,10 +87,10 @@ fn properties(entries: &[Entry]) -> Vec<u8> {
     for number in [
         entries.len() as u64,
         count(0),
-        0,
         times.len() as u64,
         ends(seqs().min()),
         ends(seqs().max()),
+        0,
         ends(times.iter().min().copied()),
         ends(times.iter().max().copied()),
         raw(|entry| entry.key.len()),

@@ -1,6 +1,6 @@
 //! Log segments: a chain of records, `src/engine/wal/mod.rs`; the batches in them, `src/engine/batch.rs`.
 
-use super::{HEADER, Place, Reader, piece, put_bytes, set, split_key};
+use super::{HEADER, Place, Reader, piece, put_bytes, set, split_key, value_at};
 use std::collections::BTreeMap;
 
 /// The bytes of a record before its payload.
@@ -146,20 +146,28 @@ pub fn batch(writes: &[(Vec<u8>, Option<Vec<u8>>)]) -> Vec<u8> {
     out
 }
 
-/// The map of user keys after these batches, or `None` when one of them is no batch that this version can replay.
-pub fn replay<'a>(records: impl IntoIterator<Item = Record<'a>>) -> Option<BTreeMap<Vec<u8>, Vec<u8>>> {
+/// Whether this version can replay it.
+pub fn is_supported(entry: &Entry<'_>) -> bool {
+    value_at(entry.kind, entry.value, 0).is_some()
+}
+
+/// The map of user keys at `now` after these batches, or `None` when one of them is no batch that this version can replay.
+pub fn replay<'a>(
+    records: impl IntoIterator<Item = Record<'a>>,
+    now: u64,
+) -> Option<BTreeMap<Vec<u8>, Vec<u8>>> {
     let mut map = BTreeMap::new();
     // A record with the number 0 is not above the last number in tables, which is 0 when there are none.
     for record in records.into_iter().filter(|r| r.kind == BATCH && r.first_seq > 0) {
         let entries = entries(record.payload)?;
-        if entries.len() != record.count as usize || entries.iter().any(|entry| entry.kind > 1) {
+        if entries.len() != record.count as usize || !entries.iter().all(is_supported) {
             return None;
         }
         for entry in entries {
-            match split_key(entry.key)? {
-                (0, key) if entry.kind == 1 => drop(map.insert(key.to_vec(), entry.value.to_vec())),
-                (0, key) => drop(map.remove(key)),
-                _ => {}
+            let (0, key) = split_key(entry.key)? else { continue };
+            match value_at(entry.kind, entry.value, now)? {
+                Some(value) => drop(map.insert(key.to_vec(), value.to_vec())),
+                None => drop(map.remove(key)),
             }
         }
     }

@@ -12,12 +12,13 @@ pub struct Summary {
     pub number: u64,
     pub len: u64,
     pub checksum: u32,
-    /// Entries, tombstones, range tombstones.
+    /// Entries, tombstones, entries with an expiry.
     pub counts: [u64; 3],
     pub smallest: Vec<u8>,
     pub largest: Vec<u8>,
-    /// Lowest and highest sequence number, earliest and latest expiry, raw bytes.
-    pub numbers: [u64; 5],
+    /// Lowest and highest sequence number, that up to which range deletions are applied, earliest and latest expiry, raw
+    /// bytes.
+    pub numbers: [u64; 6],
 }
 
 /// Makes the checksums of all records right, and with them what each says of the one before.
@@ -168,6 +169,6 @@ fn summary(r: &mut Reader<'_>) -> Option<Summary> {
         counts: [r.varint()?, r.varint()?, r.varint()?],
         smallest: r.bytes()?.to_vec(),
         largest: r.bytes()?.to_vec(),
-        numbers: [r.varint()?, r.varint()?, r.varint()?, r.varint()?, r.varint()?],
+        numbers: [r.varint()?, r.varint()?, r.varint()?, r.varint()?, r.varint()?, r.varint()?],
     })
 }

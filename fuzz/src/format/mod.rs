@@ -179,6 +179,21 @@ pub fn hash(engine_key: &[u8]) -> u64 {
     xxhash_rust::xxh3::xxh3_64(engine_key)
 }
 
+/// The value that an entry has at `now`, in milliseconds since 1970: one of kind 5 begins with its expiry. `None` for a
+/// kind that is reserved, or an expiry that is cut off.
+pub fn value_at(kind: u8, value: &[u8], now: u64) -> Option<Option<&[u8]>> {
+    match kind {
+        0 => Some(None),
+        1 => Some(Some(value)),
+        5 => {
+            let mut r = Reader::new(value);
+            let expiry = r.u64()?;
+            Some((expiry > now).then_some(r.rest))
+        }
+        _ => None,
+    }
+}
+
 /// The keyspace at the beginning of an engine key, and the user's key behind it. The first two bits say how long the
 /// keyspace is, which is never longer than it need be.
 pub fn split_key(engine_key: &[u8]) -> Option<(u32, &[u8])> {

@@ -90,16 +90,27 @@ pub fn summary(file: &[u8]) -> Option<Summary> {
     }
     r.u16()?;
     let (smallest, largest) = (r.bytes()?.to_vec(), r.bytes()?.to_vec());
-    let [entries, tombstones, ranges, _, min_seq, max_seq, min_expiry, max_expiry, keys, values, ..] =
-        numbers;
+    let [
+        entries,
+        tombstones,
+        expiring,
+        min_seq,
+        max_seq,
+        clean_seq,
+        min_expiry,
+        max_expiry,
+        keys,
+        values,
+        ..,
+    ] = numbers;
     Some(Summary {
         number: Place::of(file)?.number,
         len: file.len() as u64,
         checksum: crc32fast::hash(file),
-        counts: [entries, tombstones, ranges],
+        counts: [entries, tombstones, expiring],
         smallest,
         largest,
-        numbers: [min_seq, max_seq, min_expiry, max_expiry, keys.checked_add(values)?],
+        numbers: [min_seq, max_seq, clean_seq, min_expiry, max_expiry, keys.checked_add(values)?],
     })
 }
 
@@ -112,7 +123,7 @@ pub fn some_summary(file: &[u8]) -> Summary {
         counts: [1, 0, 0],
         smallest: vec![0],
         largest: vec![0, 0xff],
-        numbers: [1, 1, 0, 0, 2],
+        numbers: [1, 1, 0, 0, 0, 2],
     }
 }
 

@@ -4,7 +4,7 @@
 use crate::choices::{List, Rest};
 use crate::format::{HEADER, LOG, Place, Reader, log, manifest};
 use crate::memory::bounded;
-use crate::store::{Folder, MEMORY, Map, SEGMENT, name, read_all};
+use crate::store::{Folder, MEMORY, Map, NOW, SEGMENT, name, read_all};
 use arbitrary::{Arbitrary, Unstructured};
 use std::collections::BTreeMap;
 
@@ -238,7 +238,7 @@ impl<'a> Recovery<'a> {
         if needed && reached < self.newest {
             return None;
         }
-        log::replay(self.batches)
+        log::replay(self.batches, NOW)
     }
 
     fn segment(&mut self, number: u64, file: &'a [u8]) -> Option<()> {

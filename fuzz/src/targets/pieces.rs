@@ -2,9 +2,9 @@
 //! stands before its decoder.
 
 use crate::format::block::{self, Entry};
-use crate::format::{LOG, Place, TABLE, log, split_key, table};
+use crate::format::{LOG, Place, TABLE, log, split_key, table, value_at};
 use crate::memory::bounded;
-use crate::store::{FOLDER, Folder, MEMORY, Map, SEGMENT, options, read_all};
+use crate::store::{FOLDER, Folder, MEMORY, Map, NOW, SEGMENT, options, read_all};
 use siltstone::{Compression, WriteBatch};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -45,11 +45,13 @@ fn newest(entries: &[Entry]) -> Option<Map> {
             newest.entry(key).or_insert(entry);
         }
     }
-    if newest.values().any(|entry| entry.kind > 1) {
-        return None;
+    let mut map = Map::new();
+    for (key, entry) in newest {
+        if let Some(value) = value_at(entry.kind, &entry.value, NOW)? {
+            map.insert(key.to_vec(), value.to_vec());
+        }
     }
-    let values = newest.into_iter().filter(|(_, entry)| entry.kind == 1);
-    Some(values.map(|(key, entry)| (key.to_vec(), entry.value.clone())).collect())
+    Some(map)
 }
 
 /// A packed block: the first byte says how, the rest is the payload. What it takes to unpack it is bounded by what the
@@ -184,7 +186,7 @@ pub fn batch(input: &[u8]) {
     bounded(MEMORY + 64 * input.len(), || {
         let entries = log::entries(input);
         let count = entries.as_ref().map_or(1, |entries| entries.len() as u32);
-        let expected = log::entries(input).filter(|all| all.iter().all(|entry| entry.kind < 2));
+        let expected = log::entries(input).filter(|all| all.iter().all(log::is_supported));
         let mut segment = LOG_PLACE.header();
         log::append(&LOG_PLACE, &mut segment, &log::start(0, 0, SEGMENT as u64, 1));
         let record = log::NewRecord {
@@ -198,7 +200,7 @@ pub fn batch(input: &[u8]) {
         let opened = Folder::of_log(&segment).open();
         assert_eq!(opened.is_ok(), expected.is_some(), "{entries:?}: {:?}", opened.err());
         let (Ok(db), Some(entries)) = (opened, expected) else { return };
-        let map = log::replay(log::chain(&LOG_PLACE, &segment));
+        let map = log::replay(log::chain(&LOG_PLACE, &segment), NOW);
         assert_eq!(read_all(&db, entries.len()), map);
         encode_again(&entries, input);
     });
@@ -210,7 +212,7 @@ fn encode_again(entries: &[log::Entry<'_>], payload: &[u8]) {
     for entry in entries {
         match split_key(entry.key) {
             Some((0, key)) if entry.kind == 1 => batch.put(key, entry.value),
-            Some((0, key)) => batch.delete(key),
+            Some((0, key)) if entry.kind == 0 => batch.delete(key),
             _ => return,
         }
     }
