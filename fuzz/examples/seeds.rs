@@ -175,7 +175,7 @@ impl Seeds {
                 counts: [great; 3],
                 smallest: vec![0, key],
                 largest: vec![0, key],
-                numbers: [1, 1, great, great, great],
+                numbers: [1, 1, 0, great, great, great],
             };
             let mut edit = manifest::logs(1, 0);
             manifest::add_table(&mut edit, 1, &table(1, 1));
@@ -186,7 +186,7 @@ impl Seeds {
                 &manifest::file(7, 1, &[edit.clone()]),
             );
             let mut edit = manifest::logs(1, 0);
-            manifest::add_table(&mut edit, 0, &manifest::Summary { numbers: [great; 5], ..table(great, 3) });
+            manifest::add_table(&mut edit, 0, &manifest::Summary { numbers: [great; 6], ..table(great, 3) });
             self.write("manifest_reader", &format!("great-{great:x}-table"), &manifest::file(7, 1, &[edit]));
             self.write(
                 "manifest_reader",

@@ -8,7 +8,6 @@
 //!      took before the next one begins (`space`).
 
 use super::inner::{Inner, LogStart};
-use crate::Result;
 use crate::engine::compaction::output::{Output, write_tables};
 use crate::engine::compaction::retain::Retain;
 use crate::engine::filename::FileName;
@@ -18,6 +17,7 @@ use crate::engine::memtable::Memtable;
 use crate::engine::wal::segment;
 use crate::planted::{Bug, planted};
 use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::{Error, Result};
 use std::sync::Arc;
 
 /// How many used segments are kept: one to be written again, and the reserve (`space`).
@@ -95,8 +95,7 @@ impl Inner {
             {
                 let mut used = self.used_segments.lock();
                 let whole = self.dir.len(&name)? >= Some(self.segment_capacity());
-                if whole && used.len() < keep {
-                    segment::set_aside(&self.dir, number)?;
+                if whole && used.len() < keep && self.set_aside(number)? {
                     used.push(number);
                 } else {
                     self.dir.remove(&name)?;
@@ -104,5 +103,13 @@ impl Inner {
             }
         }
         Ok(())
+    }
+
+    /// Keeps a log segment to be written again; false when there is no space even for its new name.
+    fn set_aside(&self, number: u64) -> Result<bool> {
+        match self.note_space(segment::set_aside(&self.dir, number)) {
+            Err(Error::DiskFull { .. }) => Ok(false),
+            kept => kept.map(|()| true),
+        }
     }
 }

@@ -14,6 +14,7 @@ fn a_full_disk_is_an_error_that_passes() {
             let vfs = FaultVfs::over_mem(mem.clone());
             vfs.set_free_space(Some(space));
             let case = Case {
+                seed: 0,
                 durability,
                 op: Op::Write,
                 nth: space,
