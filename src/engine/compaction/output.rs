@@ -10,12 +10,12 @@ use crate::engine::key::{self, KeyspaceId, Kind, Trailer};
 use crate::engine::read::TableFiles;
 use crate::engine::sstable::{TableBuilder, TableOptions, TableSummary};
 use crate::planted::{Bug, planted};
-use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::vfs::Mode;
-use crate::{Error, Result};
+use crate::Result;
 
-/// How many entries are written between two looks at the stop flag.
-const STOP_EVERY: u32 = 1024;
+/// How many entries are written between two questions whether the work is still wanted.
+const ASK_EVERY: u32 = 1024;
 
 /// Where new tables go and what they look like.
 pub struct Output<'a> {
@@ -27,8 +27,8 @@ pub struct Output<'a> {
     pub template: TableOptions,
     /// A table is ended when it has about this many bytes.
     pub table_bytes: u64,
-    /// Set when the work is no longer wanted.
-    pub stop: &'a AtomicBool,
+    /// Asked every now and then; its error ends the work.
+    pub still_wanted: &'a dyn Fn() -> Result<()>,
 }
 
 /// The tables written, or the error with nothing left behind.
@@ -55,7 +55,7 @@ impl Drop for Written<'_> {
 /// of it can exist outside the cursor.
 ///
 /// # Errors
-/// Whatever reading or writing gives; [`Error::Closed`] when the stop flag was raised. No file is left.
+/// Whatever reading or writing gives; the error of `still_wanted`. No file is left.
 pub fn write_tables(
     cursor: &mut impl Cursor,
     retain: &mut Retain<'_>,
@@ -66,16 +66,14 @@ pub fn write_tables(
         Written { files: output.files, summaries: Vec::new(), numbers: Vec::new(), kept: false };
     let mut builder: Option<TableBuilder> = None;
     let mut last_key: Vec<u8> = Vec::new();
-    let mut until_look = STOP_EVERY;
+    let mut until_look = ASK_EVERY;
     let (mut first, mut bottom) = (true, false);
     cursor.seek_first()?;
     while cursor.valid() {
         until_look -= 1;
         if until_look == 0 {
-            until_look = STOP_EVERY;
-            if output.stop.load(Ordering::Relaxed) {
-                return Err(Error::Closed);
-            }
+            until_look = ASK_EVERY;
+            (output.still_wanted)()?;
         }
         let key = cursor.key();
         let same_key = !first && key == last_key;

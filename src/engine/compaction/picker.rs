@@ -18,6 +18,9 @@
 //! (P4) Every choice brings tables deeper, or drops all tombstones of a table at the bottom, or all that has expired so far of
 //!      a table. So picking ends.
 //!
+//! Where space is scarce (`Config::small_steps`), a level above its target comes before level 0, which gives its oldest table
+//! alone: a merge needs as much space as it reads, and more of them need no more.
+//!
 //! Rejected: merging within level 0. It halves the speed of sequential loads, and level 0 empties fast enough when its
 //! tables go straight to a base level of bounded size.
 
@@ -129,10 +132,12 @@ pub fn pick(shape: &Shape<'_>, config: &Config, cursors: &Cursors, urgency: Urge
     }
     let level0 = shape.level(0).len() as f64 / config.level0_trigger.max(1) as f64;
     let base = shape.score(&picker.targets, picker.targets.base);
-    if level0 >= 1.0 && !(base > 2.0 && base > level0) {
+    let worst = picker.worst();
+    let first_below = base > 2.0 && base > level0 || config.small_steps && worst.is_some();
+    if level0 >= 1.0 && !first_below {
         return picker.level0(Reason::Level0, |_| true);
     }
-    if let Some(level) = picker.worst() {
+    if let Some(level) = worst {
         return picker.oversized(level, cursors);
     }
     if let Some(choice) = picker.due(1) {
@@ -203,15 +208,18 @@ impl<'a> Picker<'a> {
         to.map(|to| Choice::Move { tables, from: 0, to, reason })
     }
 
-    /// The seed and all tables of level 0 tied to it by shared keys, into the base level (P2).
+    /// The seed and all tables of level 0 tied to it by shared keys, in small steps only older ones, into the base level (P2).
     fn level0_merge(&self, reason: Reason, seed: &TableSummary) -> Choice {
         let (mut low, mut high) = (seed.smallest.as_slice(), seed.largest.as_slice());
+        let newer = self.shape.level(0).iter().take_while(|t| t.number != seed.number).count();
+        let skipped = if self.config.small_steps { newer } else { 0 };
         let inputs = loop {
             let touched: Vec<&TableSummary> = self
                 .shape
                 .level(0)
                 .iter()
                 .copied()
+                .skip(skipped)
                 .filter(|t| t.smallest.as_slice() <= high && t.largest.as_slice() >= low)
                 .collect();
             let (new_low, new_high) = bounds(&touched).unwrap_or((low, high));
@@ -296,7 +304,7 @@ impl<'a> Picker<'a> {
             bounds(&all).map(|(low, high)| self.shape.span(level, low, high)).unwrap_or(inputs.clone());
         let bytes = total(self.tables(level, wider.clone())) + total(self.tables(level + 1, below.clone()));
         let limit = self.config.table_bytes.saturating_mul(MAX_WIDENED);
-        let free = self.below(level, &wider) == below && bytes <= limit;
+        let free = self.below(level, &wider) == below && bytes <= limit && !self.config.small_steps;
         let inputs = if free { wider } else { inputs };
         Choice::Merge {
             level,

@@ -31,6 +31,8 @@ pub struct Config {
     pub level_ratio: u64,
     /// How much the base level may hold.
     pub base_bytes: u64,
+    /// Space is scarce: what needs least of it at a time, rather than what saves most work.
+    pub small_steps: bool,
 }
 
 /// The tables of a version, seen by the picker.

@@ -13,7 +13,11 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
-const CONFIG: Config = Config { level0_trigger: 4, table_bytes: 10, level_ratio: 10, base_bytes: 100 };
+const CONFIG: Config =
+    Config { level0_trigger: 4, table_bytes: 10, level_ratio: 10, base_bytes: 100, small_steps: false };
+/// For trees of a few tables.
+const SMALL: Config =
+    Config { level0_trigger: 4, table_bytes: 8, level_ratio: 3, base_bytes: 16, small_steps: false };
 
 fn shape(levels: &[Vec<TableSummary>; LEVELS], oldest_snapshot: u64) -> Shape<'_> {
     Shape::new(std::array::from_fn(|n| levels[n].iter().collect()), oldest_snapshot)
@@ -149,6 +153,27 @@ fn level_0_comes_first_but_for_a_base_level_that_grows_without_bound() {
     let base = |bytes: u64| format!("{level0} L5: 1[a-z]:{bytes} \n L6: 2[a-z]:1000");
     check(&base(199), Pressure, "merge 9 8 7 6 from 0 with 1 in 5");
     check(&base(201), Pressure, "merge 1 from 5 with 2 in 6");
+}
+
+#[test]
+fn steps_are_small_where_space_is_scarce() {
+    let config = Config { small_steps: true, ..CONFIG };
+    let check = |tree_text: &str, expected: &str| {
+        let levels = tree(tree_text);
+        let found = text(pick(&shape(&levels, 1000), &config, &Cursors::default(), Pressure));
+        assert_eq!(found, expected, "{tree_text}");
+    };
+    let level0 = "L0: 9[a-m] 8[a-m] 7[a-m] 6[a-m]\n";
+    check(&format!("{level0} L6: 1[a-z]"), "merge 6 from 0 with 1 in 6");
+    check(
+        &format!("{level0} L5: 1[a-k]:60 2[l-z]:60 \n L6: 3[a-k]:100 4[l-z]:990"),
+        "merge 1 from 5 with 3 in 6",
+    );
+    check("L5: 1[a-b]:60 2[c-d]:60 \n L6: 11[a-d]:130", "merge 1 from 5 with 11 in 6");
+    // An older table that shares keys with the wanted one goes first or with it.
+    let levels = tree("L0: 9[c-g] 8[c-g] 7[a-d] \n L6: 1[a-z]");
+    let range = (Bound::Included(&b"f"[..]), Bound::Excluded(&b"g"[..]));
+    assert_eq!(text(pick_range(&shape(&levels, 1000), &config, range)), "merge 8 7 from 0 with 1 in 6");
 }
 
 #[test]
@@ -391,8 +416,8 @@ fn summary(number: u64, entries: &[Entry]) -> TableSummary {
 /// order, and picking comes to an end with level 0 empty and every level within its target.
 #[test]
 fn whole_trees_stay_right_and_come_to_rest() {
-    let config = Config { level0_trigger: 4, table_bytes: 8, level_ratio: 3, base_bytes: 16 };
     for seed in 0..40 {
+        let config = Config { small_steps: seed % 3 == 0, ..SMALL };
         let mut model = Model::new(seed);
         for round in 0..60 {
             model.flush();
@@ -422,8 +447,8 @@ fn whole_trees_stay_right_and_come_to_rest() {
 /// Compacting everything ends with one level, in which nothing is left that no one can see.
 #[test]
 fn compacting_everything_leaves_what_is_alive() {
-    let config = Config { level0_trigger: 4, table_bytes: 8, level_ratio: 3, base_bytes: 16 };
     for seed in 100..140 {
+        let config = Config { small_steps: seed % 3 == 0, ..SMALL };
         let mut model = Model::new(seed);
         for _ in 0..30 {
             model.flush();

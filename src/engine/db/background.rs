@@ -195,6 +195,7 @@ impl Inner {
             return self.compact_once(urgency);
         }
         let compacted = self.with_reserve(|| self.compact_once(urgency));
+        self.has_given_way(&compacted);
         let waits = matches!(compacted, Err(Error::DiskFull { .. }));
         self.compaction_wants_space.store(waits, Ordering::Relaxed);
         compacted
@@ -235,7 +236,7 @@ impl Inner {
             }
         };
         let segment = match self.is_disk_full() {
-            true => self.with_reserve(|| self.make_segment(capacity, None))?,
+            true => self.with_all_space(|| self.make_segment(capacity, None))?,
             false => {
                 // The last one is the reserve.
                 let used = {

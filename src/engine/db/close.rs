@@ -182,7 +182,13 @@ impl Inner {
         loop {
             let _one_at_a_time = self.compacting.lock();
             self.check_writable()?;
-            let worked = self.with_reserve(|| self.compact_range_once(lower, upper))?;
+            let outcome = self.with_reserve(|| self.compact_range_once(lower, upper));
+            if self.has_given_way(&outcome) {
+                drop(_one_at_a_time);
+                self.flush_all()?;
+                continue;
+            }
+            let worked = outcome?;
             // At once: the next step may need the space.
             self.remove_obsolete()?;
             if !worked {

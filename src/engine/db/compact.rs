@@ -22,8 +22,9 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 /// What the picker needs to know of the options.
-fn config(options: &Options) -> Config {
+fn config(options: &Options, small_steps: bool) -> Config {
     Config {
+        small_steps,
         level0_trigger: 4,
         table_bytes: options.table_bytes,
         level_ratio: u64::from(options.level_ratio),
@@ -33,7 +34,7 @@ fn config(options: &Options) -> Config {
 
 /// How many bytes compaction owes.
 pub fn debt(version: &Version, options: &Options) -> u64 {
-    Shape::of(version, u64::MAX).debt(&config(options))
+    Shape::of(version, u64::MAX).debt(&config(options, false))
 }
 
 impl Inner {
@@ -50,7 +51,7 @@ impl Inner {
         let shape = self.shape(&version);
         let choice = {
             let mut cursors = self.picker_cursors.lock();
-            let choice = picker::pick(&shape, &config(&self.options), &cursors, urgency);
+            let choice = picker::pick(&shape, &config(&self.options, self.is_disk_full()), &cursors, urgency);
             choice.inspect(|choice| cursors.advance(&shape, choice))
         };
         match choice {
@@ -64,7 +65,7 @@ impl Inner {
         let version = Arc::clone(&self.super_version.load().version);
         let shape = self.shape(&version);
         let range = (Bound::Included(lower), upper.map_or(Bound::Unbounded, Bound::Excluded));
-        match picker::pick_range(&shape, &config(&self.options), range) {
+        match picker::pick_range(&shape, &config(&self.options, self.is_disk_full()), range) {
             None => Ok(false),
             Some(choice) => self.carry_out(&version, choice),
         }
@@ -127,7 +128,7 @@ impl Inner {
             next_number: &self.next_table,
             template: self.table_options(self.compression_at(version, output_level)),
             table_bytes: self.options.table_bytes,
-            stop: &self.stop,
+            still_wanted: &|| self.compaction_still_wanted(),
         };
         let added = write_tables(&mut cursor, &mut retain, &mut |key| !outside.may_hold(key), &output)?;
         let written: u64 = added.iter().map(|s| s.len).sum();

@@ -16,7 +16,7 @@ use crate::engine::manifest::Edit;
 use crate::engine::memtable::Memtable;
 use crate::engine::wal::segment;
 use crate::planted::{Bug, planted};
-use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::atomic::Ordering;
 use crate::{Error, Result};
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ impl Inner {
     /// Flushes the buffers that wait; false when none did.
     pub fn flush_sealed(&self) -> Result<bool> {
         self.check_unpoisoned()?;
-        self.with_reserve(|| self.poison_if_sync_failed(self.flush_waiting()))
+        self.with_all_space(|| self.poison_if_sync_failed(self.flush_waiting()))
     }
 
     fn flush_waiting(&self) -> Result<bool> {
@@ -80,7 +80,7 @@ impl Inner {
             template: self.table_options(self.options.upper_compression),
             table_bytes: u64::MAX,
             // A flush is not given up at close: close waits for it.
-            stop: &AtomicBool::new(false),
+            still_wanted: &|| Ok(()),
         };
         write_tables(&mut cursor, &mut retain, &mut |_| false, &output)
     }

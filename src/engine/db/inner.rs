@@ -73,6 +73,10 @@ pub struct Inner {
     pub troubles: Troubles,
     /// A compaction that writes wait for found no space.
     pub compaction_wants_space: AtomicBool,
+    /// Others need the space that the running compaction has taken (E3 in `space`).
+    pub compaction_gives_way: AtomicBool,
+    /// How many compactions have given way.
+    pub compactions_broken_off: AtomicU64,
     pub status: Status,
 
     // Guarded by locks.
@@ -179,6 +183,8 @@ impl Inner {
             spare_asked: AtomicBool::new(false),
             troubles: Troubles::default(),
             compaction_wants_space: AtomicBool::new(false),
+            compaction_gives_way: AtomicBool::new(false),
+            compactions_broken_off: AtomicU64::new(0),
             status: Status::default(),
             commit: Mutex::new(parts.committer),
             manifest: Mutex::new(parts.manifest),

@@ -10,6 +10,8 @@
 //! (E1) A segment that a `Seal` may name is not given up: a power cut may bring that record back, and with it a log that goes
 //!      on where there is nothing.
 //! (E2) It is over when what failed has been done, no buffer waits, and a new reserve could be written.
+//! (E3) A compaction takes space before it gives any back, and runs beside deletions and their flushes. When these find none
+//!      and there is no reserve, it is broken off, and what it has written removed: it can be tried again, they must not fail.
 //!
 //! A new database has no reserve until its log has grown to a second segment: it has next to nothing to delete, either.
 //!
@@ -26,6 +28,10 @@ use crate::engine::wal::segment;
 use crate::error::StallReason;
 use crate::sync::atomic::Ordering;
 use crate::{Error, Result};
+use std::time::Duration;
+
+/// How long whoever waits for a compaction to give way looks again, should it miss a wake-up.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 impl Inner {
     /// Whether only deletions are taken.
@@ -47,15 +53,73 @@ impl Inner {
         outcome
     }
 
-    /// Does work that gives space back in the end, with the space of the reserve if it finds no other.
+    /// Does a compaction, with the space of the reserve if it finds no other.
     pub fn with_reserve<T>(&self, work: impl Fn() -> Result<T>) -> Result<T> {
+        let gives_way = || self.compaction_gives_way.load(Ordering::Acquire);
+        self.while_freeing(&|| Ok(!gives_way() && self.give_up_reserve()?), work)
+    }
+
+    /// Does work that must go on for deletions to be taken, with all the space that can be had. Not for compactions: it may
+    /// wait for the one that runs.
+    pub fn with_all_space<T>(&self, work: impl Fn() -> Result<T>) -> Result<T> {
+        self.while_freeing(&|| self.free_space(), work)
+    }
+
+    /// Does work again as long as it finds no space and `free` some.
+    fn while_freeing<T>(&self, free: &dyn Fn() -> Result<bool>, work: impl Fn() -> Result<T>) -> Result<T> {
         loop {
             let outcome = self.note_space(work());
             let full = matches!(outcome, Err(Error::DiskFull { .. })) && self.poisoned().is_none();
-            if !(full && self.give_up_reserve()?) {
+            if !(full && free()?) {
                 return outcome;
             }
         }
+    }
+
+    /// Gives up what can be given up; false when there is nothing.
+    fn free_space(&self) -> Result<bool> {
+        Ok(self.give_up_reserve()? || self.break_off_compaction())
+    }
+
+    /// Has the running compaction give way, and waits for it (E3); false when none runs.
+    fn break_off_compaction(&self) -> bool {
+        let before = self.compactions_broken_off.load(Ordering::Acquire);
+        self.compaction_gives_way.store(true, Ordering::Release);
+        let mut was_running = false;
+        loop {
+            let seen = self.signals.room.count();
+            if self.compactions_broken_off.load(Ordering::Acquire) != before {
+                return true;
+            }
+            if !self.compacting.is_locked() {
+                self.compaction_gives_way.store(false, Ordering::Release);
+                return was_running;
+            }
+            was_running = true;
+            self.signals.room.wait(seen, Some(LOOK_AGAIN));
+        }
+    }
+
+    /// An error when a compaction is to end before it is done.
+    pub fn compaction_still_wanted(&self) -> Result<()> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(Error::Closed);
+        }
+        match self.want_of_space() {
+            Some(trouble) if self.compaction_gives_way.load(Ordering::Acquire) => Err(trouble.error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a compaction that ended with `outcome` was broken off for others, who are told that its files are gone.
+    pub fn has_given_way<T>(&self, outcome: &Result<T>) -> bool {
+        let full = matches!(outcome, Err(Error::DiskFull { .. }));
+        let gave_way = full && self.compaction_gives_way.swap(false, Ordering::AcqRel);
+        if gave_way {
+            self.compactions_broken_off.fetch_add(1, Ordering::AcqRel);
+            self.signals.room.raise();
+        }
+        gave_way
     }
 
     /// Why only deletions are taken, if that is so.
@@ -79,7 +143,7 @@ impl Inner {
         match applied {
             Err(full @ Error::DiskFull { .. }) => {
                 let helps =
-                    self.is_disk_full() && self.refuse_puts(payload).is_ok() && self.give_up_reserve()?;
+                    self.is_disk_full() && self.refuse_puts(payload).is_ok() && self.free_space()?;
                 if helps { Ok(None) } else { Err(full) }
             }
             applied => applied.map(Some),

@@ -119,7 +119,7 @@ impl<'a> Filling<'a> {
             next_number: &self.target.next_table,
             template: self.target.template(self.target.options.upper_compression),
             table_bytes: u64::MAX,
-            stop: &self.target.stop,
+            still_wanted: &|| Ok(()),
         };
         self.tables.extend(write_tables(&mut cursor, &mut retain, &mut |_| false, &output)?);
         Ok(())

@@ -161,7 +161,7 @@ fn merge(staged: Vec<(u8, TableSummary)>, target: &Target<'_>) -> Result<Vec<(u8
         next_number: &target.next_table,
         template: target.template(target.options.bottom_compression),
         table_bytes: target.options.table_bytes,
-        stop: &target.stop,
+        still_wanted: &|| Ok(()),
     };
     let merged = write_tables(&mut cursor, &mut retain, &mut |_| true, &output)?;
     drop(cursor);

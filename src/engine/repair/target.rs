@@ -10,7 +10,7 @@ use crate::engine::manifest::{Edit, Manifest, Version};
 use crate::engine::options::{Compression, Options};
 use crate::engine::read::TableFiles;
 use crate::engine::sstable::{TableBuilder, TableOptions};
-use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::vfs::{Dir, Mode};
 use crate::{Error, Result};
 use std::path::{Component, Path, PathBuf};
@@ -24,8 +24,6 @@ pub struct Target<'a> {
     pub files: Arc<TableFiles>,
     /// The number of the next one.
     pub next_table: AtomicU64,
-    /// Never raised: a repair is not given up half way.
-    pub stop: AtomicBool,
     lock: Option<Box<dyn Send + Sync>>,
     finished: bool,
 }
@@ -57,8 +55,7 @@ impl<'a> Target<'a> {
         let lock = Some(dir.lock(&FileName::Lock.to_string())?);
         let files = TableFiles::new(dir, Cache::new(0));
         files.belong_to(options.clock.random());
-        let (next_table, stop) = (AtomicU64::new(1), AtomicBool::new(false));
-        Ok(Target { options, files, next_table, stop, lock, finished: false })
+        Ok(Target { options, files, next_table: AtomicU64::new(1), lock, finished: false })
     }
 
     /// How its tables are made.
