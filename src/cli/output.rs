@@ -8,11 +8,24 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use siltstone::store::Value;
+use std::fmt::Display;
 use std::io::{self, BufWriter, StdoutLock, Write};
 
 /// Standard output, written in large pieces. Flush it at the end: dropping it would hide a failure.
 pub fn stdout() -> BufWriter<StdoutLock<'static>> {
     BufWriter::with_capacity(64 << 10, io::stdout().lock())
+}
+
+/// Prints a report, for people or as JSON.
+pub fn report<R: Serialize + Display>(report: &R, json: bool) -> io::Result<()> {
+    let mut out = stdout();
+    if json {
+        serde_json::to_writer_pretty(&mut out, report)?;
+        writeln!(out)?;
+    } else {
+        write!(out, "{report}")?;
+    }
+    out.flush()
 }
 
 /// One line, with every member that is there.

@@ -6,7 +6,6 @@ use super::progress::Progress;
 use anyhow::bail;
 use clap::Args;
 use siltstone::Options;
-use std::io::Write;
 use std::path::PathBuf;
 
 /// Salvage what is sound of a damaged database into a new one
@@ -44,14 +43,7 @@ impl Repair {
         let report = Options::default().repair(dir, &self.into, &|now| progress.show(now));
         progress.clear();
         let report = report?;
-        let mut out = output::stdout();
-        if self.json {
-            serde_json::to_writer_pretty(&mut out, &report).map_err(std::io::Error::from)?;
-            writeln!(out)?;
-        } else {
-            write!(out, "{report}")?;
-        }
-        out.flush()?;
+        output::report(&report, self.json)?;
         if report.is_complete() {
             return Ok(());
         }

@@ -4,7 +4,6 @@ use super::open::DataDir;
 use super::output;
 use clap::Args;
 use siltstone::Db;
-use std::io::Write;
 
 /// Print what the database counts about itself
 #[derive(Debug, Args)]
@@ -29,14 +28,6 @@ impl Stats {
     }
 
     fn print(&self, db: &Db) -> anyhow::Result<()> {
-        let stats = db.stats();
-        let mut out = output::stdout();
-        if self.json {
-            serde_json::to_writer_pretty(&mut out, &stats).map_err(std::io::Error::from)?;
-            writeln!(out)?;
-        } else {
-            write!(out, "{stats}")?;
-        }
-        Ok(out.flush()?)
+        Ok(output::report(&db.stats(), self.json)?)
     }
 }

@@ -6,7 +6,6 @@ use super::progress::Progress;
 use anyhow::bail;
 use clap::Args;
 use siltstone::{Options, VerifyReport};
-use std::io::Write;
 use std::path::PathBuf;
 
 /// Read every byte and check it, also of a database that does not open
@@ -39,14 +38,7 @@ impl Verify {
         let report = Options::default().verify(dir, &|now| progress.show(now));
         progress.clear();
         let report = report?;
-        let mut out = output::stdout();
-        if self.json {
-            serde_json::to_writer_pretty(&mut out, &report).map_err(std::io::Error::from)?;
-            writeln!(out)?;
-        } else {
-            write!(out, "{report}")?;
-        }
-        out.flush()?;
+        output::report(&report, self.json)?;
         conclude(&report, dir)
     }
 }

@@ -324,6 +324,10 @@ impl Inner {
         }));
         drop(buffers);
         self.update_pressure();
+        if self.is_disk_full() {
+            // This may have been what space was wanted for.
+            self.signals.log.raise();
+        }
         Ok(())
     }
 
