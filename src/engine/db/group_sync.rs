@@ -118,10 +118,13 @@ impl GroupSync {
         Poll::Pending
     }
 
-    /// Whether somebody who left a waker still needs a leader.
+    /// Whether somebody who left a waker still needs a leader. Who waits for less than is durable already does not: the leader
+    /// that made it so is about to call his waker.
     #[must_use]
     pub fn has_wakers(&self) -> bool {
-        !self.state.lock().wakers.is_empty()
+        let state = self.state.lock();
+        let synced = self.synced();
+        state.wakers.iter().any(|(position, _)| *position > synced)
     }
 
     /// The error that made the log fail, if one did.
