@@ -1,7 +1,8 @@
 //! Every record of the log, and what lies behind its end.
 //!
 //! A segment is made of zeros, so what lies behind the records is zeros too, or what an earlier use of the file left. That
-//! means nothing, and no checksum covers it: bytes there that are not zeros are a note, not a problem.
+//! means nothing, and no checksum covers it: bytes there that are not zeros are a note, not a problem, and so are more of them
+//! than the segment was prepared with.
 
 use super::folder::{load_around, read_around};
 use super::report::VerifyReport;
@@ -11,10 +12,12 @@ use crate::engine::filename::FileName;
 use crate::engine::header::{FileKind, HEADER_LEN};
 use crate::engine::wal::reader::{Request, salvage};
 use crate::engine::wal::record::{self, Record};
+use crate::engine::wal::view::View;
 use crate::vfs::{Dir, Mode};
 use crate::{Error, Result};
 use std::cell::RefCell;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Which part of the log to check.
 #[derive(Debug, Clone, Copy)]
@@ -101,9 +104,18 @@ pub fn check_behind(dir: &Dir, database: u64, number: u64, report: &mut VerifyRe
     let bytes = dir.open(&name, Mode::Read).and_then(|file| read_around(&file, &mut ignored));
     let Some(bytes) = bytes.ok().filter(|_| !told) else { return };
     let place = Place { database, kind: FileKind::Log, number };
-    let mut end = HEADER_LEN;
-    while let Some((_, next)) = record::decode(&bytes, &place, end) {
+    let view = View { place, path: path.clone(), map: Arc::new(bytes) };
+    let (bytes, mut end) = (view.bytes(), HEADER_LEN);
+    while let Some((_, next)) = record::decode(bytes, &place, end) {
         end = next;
+    }
+    // A segment that has no room left grows; one that has, does not.
+    if let Some(start) =
+        view.start().filter(|start| (end as u64..bytes.len() as u64).contains(&start.capacity))
+    {
+        let more = bytes.len() as u64 - start.capacity;
+        let detail = format!("{more} bytes beyond those it was prepared with: they mean nothing");
+        report.note(path.clone(), start.capacity, "log segment", detail);
     }
     let behind = bytes.get(end..).unwrap_or_default();
     if let Some(at) = behind.iter().position(|byte| *byte != 0) {
