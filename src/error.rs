@@ -166,8 +166,9 @@ fn advice(source: &io::Error) -> &'static str {
 }
 
 impl Error {
-    /// An operating system's error with the operation and the path it belongs to.
-    pub(crate) fn io(op: &'static str, path: &Path, source: io::Error) -> Error {
+    /// An operating system's error with the operation and the path it belongs to, for engines of your own: "cannot `op` `path`".
+    #[must_use]
+    pub fn io(op: &'static str, path: &Path, source: io::Error) -> Error {
         match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 Error::DiskFull { op, path: path.to_path_buf() }
@@ -176,13 +177,9 @@ impl Error {
         }
     }
 
-    /// Damage found in `path` at `offset`.
-    pub(crate) fn corruption(
-        path: &Path,
-        offset: u64,
-        what: &'static str,
-        detail: impl Into<String>,
-    ) -> Error {
+    /// Damage found in `path` at `offset`: of what, and what is wrong with it.
+    #[must_use]
+    pub fn corruption(path: &Path, offset: u64, what: &'static str, detail: impl Into<String>) -> Error {
         Error::Corruption(Box::new(Corruption {
             path: path.to_path_buf(),
             offset,
@@ -192,7 +189,8 @@ impl Error {
     }
 
     /// An argument over a limit, or one that makes no sense.
-    pub(crate) fn invalid(what: impl Into<String>) -> Error {
+    #[must_use]
+    pub fn invalid(what: impl Into<String>) -> Error {
         Error::InvalidArgument { what: what.into() }
     }
 

@@ -34,8 +34,8 @@
 //! # Where to go on
 //!
 //! [`Db`] has the operations and [`Options`] the choices, sixteen of them, each with its default and its reason. [`store`] is
-//! the seam for other engines, [`vfs`] that for other files: in memory, with power cuts, or failing by rule, for your
-//! tests as for ours. [`protocol`] and, with the feature, `server` offer a database to the network. [`inspect()`] shows any file as text.
+//! the seam for other engines, [`index`] that for an ordered index of your own, [`vfs`] that for other files: in memory, with power
+//! cuts, or failing by rule, for your tests as for ours. [`protocol`] and, with the feature, `server` offer a database to the network. [`inspect()`] shows any file as text.
 //!
 //! # Features
 //!
@@ -50,6 +50,7 @@
 
 mod engine;
 pub mod error;
+pub mod index;
 mod planted;
 pub mod protocol;
 #[cfg(feature = "server")]

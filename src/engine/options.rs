@@ -1,5 +1,6 @@
 //! What can be chosen. Every option has a default and a reason; there are at most 16.
 
+use crate::index::{Index, NewIndex};
 use crate::vfs::{Clock, Vfs};
 use crate::{Error, Result};
 use std::sync::Arc;
@@ -68,6 +69,7 @@ pub struct Options {
     pub(crate) background: Background,
     pub(crate) vfs: Arc<dyn Vfs>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) memtable_index: Option<NewIndex>,
 }
 
 impl Default for Options {
@@ -89,6 +91,7 @@ impl Default for Options {
             background: Background::Threads,
             vfs: Arc::new(crate::vfs::std::StdVfs),
             clock: Arc::new(crate::vfs::std::StdClock::default()),
+            memtable_index: None,
         }
     }
 }
@@ -213,6 +216,14 @@ impl Options {
     #[must_use]
     pub fn vfs(mut self, vfs: Arc<dyn Vfs>) -> Options {
         self.vfs = vfs;
+        self
+    }
+
+    /// The index that keeps what was written last in order, made anew for every few thousand entries; see
+    /// [`index`](crate::index). Default: the engine's own, a lock-free skip list.
+    #[must_use]
+    pub fn memtable_index<I: Index>(mut self, make: impl Fn() -> I + Send + Sync + 'static) -> Options {
+        self.memtable_index = Some(NewIndex::new(make));
         self
     }
 

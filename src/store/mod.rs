@@ -30,7 +30,7 @@ pub use value::Value;
 pub use wait::{Commit, Room, Wait};
 
 use crate::{Durability, Result, Slice, WriteBatch};
-use std::ops::Bound;
+use std::ops::{Bound, RangeBounds};
 
 /// The entries of a range: owned, so that they may be walked on another thread.
 pub type Entries = Box<dyn Iterator<Item = Result<(Slice, Slice)>> + Send>;
@@ -158,6 +158,12 @@ impl<'a> Scan<'a> {
     pub fn limited(mut self, limit: usize) -> Scan<'a> {
         self.limit = Some(limit);
         self
+    }
+
+    /// True when `key` lies between the bounds.
+    #[must_use]
+    pub fn contains(&self, key: &[u8]) -> bool {
+        RangeBounds::<[u8]>::contains(&(self.lower, self.upper), key)
     }
 
     /// True when no key can lie between the bounds.

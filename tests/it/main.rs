@@ -17,6 +17,7 @@
 //! | [`keyspaces`] | keys of one keyspace show in another, or a batch over two of them is torn |
 //! | [`linear`] | threads at the same time see what no order of their operations explains |
 //! | `planted` | a test finds nothing because it cannot: bugs planted on purpose must be found (feature `planted-bugs`) |
+//! | [`seams`] | files, indexes or engines of a user are not given, or not held to, what the documentation promises |
 //! | [`smoke`] | the first things a user would try do not work |
 //! | [`soak`] | after hours of work something has grown: memory, descriptors, threads, files, or the time that a write takes |
 //! | [`model`] | the database and a sorted map disagree after some sequence of operations, reopenings and power cuts |
@@ -57,6 +58,7 @@ mod planted;
 #[cfg(feature = "cli")]
 mod program;
 mod repair;
+mod seams;
 mod smoke;
 mod soak;
 mod support;

@@ -256,7 +256,7 @@ impl Inner {
         if committer.spare.is_some() {
             self.next_segment(committer)?;
         }
-        let (writer, active) = Memtable::new(self.memtable_config());
+        let (writer, active) = Memtable::new(memtable::Config::of(&self.options));
         let full = std::mem::replace(&mut committer.active, writer);
         let start = LogStart { segment: committer.log.number(), base: committer.log.base() };
         let mut buffers = self.buffers.lock();
@@ -269,11 +269,6 @@ impl Inner {
         drop(buffers);
         self.signals.flush.raise();
         Ok(())
-    }
-
-    /// How a buffer of this database is made.
-    pub fn memtable_config(&self) -> memtable::Config {
-        memtable::Config { expected_keys: self.options.expected_keys() }
     }
 
     /// Waits until a write of `bytes` is let in; an error when that takes too long.

@@ -136,7 +136,8 @@ impl Opening {
             }
         };
         files.belong_to(manifest.database());
-        let (filling, _) = Memtable::new(memtable::Config { expected_keys: 0 });
+        let (filling, _) =
+            Memtable::new(memtable::Config { expected_keys: 0, ..memtable::Config::of(&options) });
         let next_table = manifest.registry().next_table;
         Ok(Opening {
             options,
@@ -259,8 +260,7 @@ impl Opening {
     }
 
     fn next_buffer(&mut self) {
-        let config = memtable::Config { expected_keys: self.options.expected_keys() };
-        let (writer, _) = Memtable::new(config);
+        let (writer, _) = Memtable::new(memtable::Config::of(&self.options));
         let full = std::mem::replace(&mut self.filling, writer);
         self.full.push(Arc::clone(full.memtable()));
     }

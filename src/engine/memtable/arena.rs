@@ -356,9 +356,49 @@ impl Entries {
     }
 }
 
+/// Entries of one arena by number, for one who adds and many who look.
+pub struct Slots {
+    ptrs: Box<[AtomicPtr<Header>]>,
+    arena: Arc<Arena>,
+}
+
+impl Slots {
+    /// Room for `capacity` entries.
+    pub fn new(arena: &Arc<Arena>, capacity: usize) -> Slots {
+        let ptrs = (0..capacity).map(|_| AtomicPtr::new(ptr::null_mut())).collect();
+        Slots { ptrs, arena: Arc::clone(arena) }
+    }
+
+    /// Puts an entry in the place `index`, which is below the capacity.
+    pub fn set(&self, index: usize, entry: Entry<'_>) {
+        let slot = self.ptrs.get(index);
+        debug_assert!(slot.is_some(), "no place {index}");
+        if let Some(slot) = slot {
+            slot.store(entry.ptr_in(&self.arena).0.as_ptr(), Ordering::Release);
+        }
+    }
+
+    /// The entry in the place `index`, if there is one.
+    pub fn get(&self, index: u64) -> Option<Entry<'_>> {
+        let slot = self.ptrs.get(usize::try_from(index).ok()?)?;
+        let ptr = EntryPtr(NonNull::new(slot.load(Ordering::Acquire))?);
+        // SAFETY: `set` stored it with `ptr_in` of this arena, by a release store after the entry was written.
+        Some(unsafe { ptr.entry(&self.arena) })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn slots_hold_entries_by_number_and_nothing_else() {
+        let mut bump = Bump::new();
+        let slots = Slots::new(bump.arena(), 2);
+        slots.set(1, bump.append(Trailer(7), 0, b"key", b"value"));
+        assert_eq!(slots.get(1).map(|entry| (entry.trailer(), entry.key())), Some((Trailer(7), &b"key"[..])));
+        assert!([0, 2, u64::MAX].into_iter().all(|place| slots.get(place).is_none()));
+    }
 
     #[test]
     fn entries_hold_what_was_written_at_any_size() {

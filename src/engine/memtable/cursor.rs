@@ -1,14 +1,14 @@
 //! Walking over one part of a memtable.
 
+use super::any_index::AnyIndex;
 use super::index::Index;
 use super::run::RunCursor;
-use super::skiplist::SkipIndex;
 use crate::Result;
 use crate::engine::iter::Cursor;
 use crate::engine::key::Trailer;
 
 /// A cursor over one part of a memtable. It keeps alive what it reads, and no more.
-pub enum MemCursor<I: Index = SkipIndex> {
+pub enum MemCursor<I: Index = AnyIndex> {
     /// Over the entries written last. Ones written meanwhile may turn up, with higher sequence numbers than any that
     /// was visible: whoever reads filters by sequence number anyway.
     Recent(I::Cursor),

@@ -1,4 +1,5 @@
-//! The seam behind which the most recent entries of a memtable are kept in order.
+//! The seam behind which the most recent entries of a memtable are kept in order. Users have one of their own, with keys instead
+//! of entries (`crate::index`), which `any_index` leads to.
 
 use super::arena::{Arena, Entry};
 use super::prefix::Prefix;
@@ -16,11 +17,13 @@ use std::sync::Arc;
 pub trait Index: Send + Sync + Sized + 'static {
     /// Walks over the index, which it keeps alive.
     type Cursor: Cursor;
-    /// An estimate of the heap one entry takes, its place in the arena apart.
-    const BYTES_PER_ENTRY: usize;
+    /// Which one it is, where there is a choice.
+    type Kind: Clone + Send + Sync;
 
-    /// An empty index over entries of `arena`, most of which probably begin with `prefix`.
-    fn new(arena: &Arc<Arena>, prefix: Prefix) -> Self;
+    /// An empty index over at most `capacity` entries of `arena`, most of which probably begin with `prefix`.
+    fn new(kind: &Self::Kind, arena: &Arc<Arena>, prefix: Prefix, capacity: usize) -> Self;
+    /// An estimate of the heap one entry takes, its place in the arena apart.
+    fn bytes_per_entry(&self) -> usize;
     /// What `new` was told.
     fn prefix(&self) -> &Prefix;
     /// Adds an entry that differs from all others in key or trailer. Called by one thread at a time.

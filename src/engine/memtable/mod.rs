@@ -8,7 +8,7 @@
 //! ```
 //!
 //! In reading order: [`arena`] holds the entries; [`hash_table`] finds one by its key; [`prefix`] says how keys are
-//! compared by one number; [`index`] is the seam behind which the list lies, [`skiplist`] the list; [`run`] is a sealed
+//! compared by one number; [`index`] is the seam behind which the list lies, [`skiplist`] the list, [`any_index`] that or the user's; [`run`] is a sealed
 //! list; [`writer`] writes; [`cursor`] walks.
 //!
 //! One writer at a time, a fact of the types ([`Writer`] is one and cannot be cloned); any number of readers, which take
@@ -26,6 +26,7 @@
 //! that for a point read, and is freed node by node. Not rejected, but later: appending and sorting on demand, which is
 //! the second index the seam is for. `tests::figures` prints what this one does.
 
+mod any_index;
 mod arena;
 mod cursor;
 mod hash_table;
@@ -35,12 +36,14 @@ mod run;
 mod skiplist;
 mod writer;
 
+pub use any_index::AnyIndex;
 pub use cursor::MemCursor;
 pub use index::Index;
-pub use skiplist::SkipIndex;
 pub use writer::Writer;
 
 use crate::engine::key::Trailer;
+use crate::engine::options::Options;
+use crate::index::NewIndex;
 use crate::sync::ArcSwap;
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use arena::Arena;
@@ -49,15 +52,25 @@ use run::{Run, RunCursor};
 use std::sync::Arc;
 
 /// What a memtable is made for.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Config {
     /// How many different keys are expected. The hash table has room for so many from the start; with more it grows,
     /// in pauses. Memory it does not come to use costs address space only.
     pub expected_keys: usize,
+    /// The user's own index for what was written last.
+    pub index: Option<NewIndex>,
+}
+
+impl Config {
+    /// What a database with these options has its write buffers made for.
+    #[must_use]
+    pub fn of(options: &Options) -> Config {
+        Config { expected_keys: options.expected_keys(), index: options.memtable_index.clone() }
+    }
 }
 
 /// Entries in memory: the readers' side. The writer's is [`Writer`].
-pub struct Memtable<I: Index = SkipIndex> {
+pub struct Memtable<I: Index = AnyIndex> {
     table: Arc<HashTable>,
     parts: ArcSwap<Parts<I>>,
     arena: Arc<Arena>,
@@ -87,7 +100,7 @@ impl Memtable {
     /// An empty memtable: the right to write into it, and itself.
     #[must_use]
     pub fn new(config: Config) -> (Writer, Arc<Memtable>) {
-        let writer = Writer::new(config.expected_keys);
+        let writer = Writer::new(config.index, config.expected_keys);
         let memtable = Arc::clone(writer.memtable());
         (writer, memtable)
     }

@@ -48,12 +48,17 @@ pub struct SkipIndex {
 
 impl Index for SkipIndex {
     type Cursor = SkipCursor;
-    /// A node has 32 bytes and a tower of two pointers on average, and the allocator its rounding and its own word.
-    const BYTES_PER_ENTRY: usize = 64;
+    type Kind = ();
 
-    fn new(arena: &Arc<Arena>, prefix: Prefix) -> SkipIndex {
+    fn new(_kind: &(), arena: &Arc<Arena>, prefix: Prefix, _capacity: usize) -> SkipIndex {
         let list = base::SkipList::new(epoch::default_collector().clone());
         SkipIndex { list, prefix, arena: Arc::clone(arena) }
+    }
+
+    /// A node has 32 bytes and a tower of two pointers on average, and the allocator its rounding and its own word.
+    #[inline]
+    fn bytes_per_entry(&self) -> usize {
+        64
     }
 
     fn prefix(&self) -> &Prefix {

@@ -42,7 +42,7 @@ fn random_key(draw: &mut impl FnMut(u64) -> u64) -> Vec<u8> {
 /// One random history, and the questions after it.
 fn check_history(seed: u64, list_limit: usize, count: u64, key_of: impl Fn(u64, Vec<u8>) -> Vec<u8>) {
     let mut draw = rng(seed);
-    let mut writer = Writer::<SkipIndex>::with_list_limit(draw(2) as usize * 5000, list_limit);
+    let mut writer = Writer::<AnyIndex>::with_list_limit(None, draw(2) as usize * 5000, list_limit);
     let memtable = Arc::clone(writer.memtable());
     let (mut model, mut seq) = (Model::new(), draw(3));
     for i in 0..count {
@@ -208,7 +208,7 @@ fn values_of_a_mebibyte_are_held_and_counted() {
 
 #[test]
 fn bytes_count_arena_table_runs_and_list() {
-    let mut writer = Writer::<SkipIndex>::with_list_limit(0, 100);
+    let mut writer = Writer::<AnyIndex>::with_list_limit(None, 0, 100);
     let memtable = Arc::clone(writer.memtable());
     for seq in 0..1000u64 {
         put(&mut writer, &seq.to_be_bytes(), seq, &[0; 100]);
@@ -216,7 +216,7 @@ fn bytes_count_arena_table_runs_and_list() {
     let parts = memtable.parts.load();
     let runs: usize = parts.runs.iter().map(|run| run.bytes()).sum();
     assert_eq!(runs, 900 * 16);
-    let list = 100 * SkipIndex::BYTES_PER_ENTRY;
+    let list = 100 * 64;
     assert_eq!(memtable.bytes(), memtable.arena.bytes() + memtable.table.bytes() + runs + list);
     assert!(memtable.arena.bytes() >= 1000 * (28 + 8 + 100));
 }
@@ -224,7 +224,7 @@ fn bytes_count_arena_table_runs_and_list() {
 /// What is read stays good after the writer, and cursors stay good after the memtable.
 #[test]
 fn cursors_keep_alive_what_they_read() {
-    let mut writer = Writer::<SkipIndex>::with_list_limit(0, 10);
+    let mut writer = Writer::<AnyIndex>::with_list_limit(None, 0, 10);
     for seq in 0..95u64 {
         put(&mut writer, &seq.to_be_bytes(), seq, b"value");
     }
@@ -246,7 +246,7 @@ fn cursors_keep_alive_what_they_read() {
 /// One writer publishes sequence numbers, two readers hold it to M1. The list is sealed, runs are merged and the hash
 /// table grows all the while.
 fn race(list_limit: usize, count: u64, key_of: fn(u64) -> [u8; 8]) {
-    let mut writer = Writer::<SkipIndex>::with_list_limit(0, list_limit);
+    let mut writer = Writer::<AnyIndex>::with_list_limit(None, 0, list_limit);
     let memtable = Arc::clone(writer.memtable());
     let visible = AtomicU64::new(0);
     thread::scope(|scope| {
@@ -368,7 +368,7 @@ fn figures() {
 fn figures_of(keys: &[[u8; 16]]) {
     let (present, absent) = keys.split_at(keys.len() / 2);
     let count = present.len() as u64;
-    let (mut writer, memtable) = Memtable::new(Config { expected_keys: present.len() });
+    let (mut writer, memtable) = Memtable::new(Config { expected_keys: present.len(), index: None });
     timed("insert", count, || {
         for (key, seq) in present.iter().zip(1..) {
             writer.insert(key, key::hash(key), Trailer::new(seq, Kind::Put), &[b'v'; 100]);
@@ -411,7 +411,7 @@ fn figures_of(keys: &[[u8; 16]]) {
 fn longest_insert(keys: &[[u8; 16]], expected_keys: usize) -> Duration {
     let mut best = vec![Duration::MAX; keys.len()];
     for _ in 0..5 {
-        let (mut writer, _) = Memtable::new(Config { expected_keys });
+        let (mut writer, _) = Memtable::new(Config { expected_keys, index: None });
         for ((key, seq), best) in keys.iter().zip(1..).zip(&mut best) {
             let begun = Instant::now();
             writer.insert(key, key::hash(key), Trailer::new(seq, Kind::Put), &[b'v'; 100]);

@@ -16,12 +16,12 @@
 //! that pause 1.6 ms (`tests::figures`, "longest insert"). Runs of tier 1 are not merged again, so that no insert ever
 //! pays more than about two milliseconds.
 
+use super::any_index::AnyIndex;
 use super::arena::Bump;
 use super::hash_table::TableWriter;
 use super::index::Index;
 use super::prefix::Prefix;
 use super::run::Run;
-use super::skiplist::SkipIndex;
 use super::{Memtable, Parts};
 use crate::engine::key::{self, Kind, Trailer};
 use std::sync::Arc;
@@ -33,7 +33,8 @@ const FAN_IN: usize = 4;
 
 /// The right to write into a memtable. There is one per memtable and it cannot be cloned, so that there is one writer
 /// at a time is a fact of the types.
-pub struct Writer<I: Index = SkipIndex> {
+pub struct Writer<I: Index = AnyIndex> {
+    kind: I::Kind,
     memtable: Arc<Memtable<I>>,
     bump: Bump,
     table: TableWriter,
@@ -51,17 +52,18 @@ pub struct Writer<I: Index = SkipIndex> {
 
 impl<I: Index> Writer<I> {
     /// An empty memtable, with a hash table for `expected` keys.
-    pub(super) fn new(expected: usize) -> Writer<I> {
-        Writer::with_list_limit(expected, LIST_ENTRIES)
+    pub(super) fn new(kind: I::Kind, expected: usize) -> Writer<I> {
+        Writer::with_list_limit(kind, expected, LIST_ENTRIES)
     }
 
-    pub(super) fn with_list_limit(expected: usize, list_limit: usize) -> Writer<I> {
+    pub(super) fn with_list_limit(kind: I::Kind, expected: usize, list_limit: usize) -> Writer<I> {
         let bump = Bump::new();
         let table = TableWriter::new(bump.arena(), expected);
-        let list = Arc::new(I::new(bump.arena(), Prefix::default()));
+        let list = Arc::new(I::new(&kind, bump.arena(), Prefix::default(), list_limit));
         let parts = Parts { runs: Vec::new(), list: Arc::clone(&list) };
         let memtable = Arc::new(Memtable::of(bump.arena(), table.table(), parts));
         Writer {
+            kind,
             memtable,
             bump,
             table,
@@ -102,7 +104,7 @@ impl<I: Index> Writer<I> {
         self.list_len += 1;
         self.entries += 1;
         self.max_seq = seq;
-        let index_bytes = self.runs_bytes + self.list_len * I::BYTES_PER_ENTRY;
+        let index_bytes = self.runs_bytes + self.list_len * self.list.bytes_per_entry();
         self.memtable.counts.update(self.entries, seq, index_bytes);
     }
 
@@ -122,7 +124,7 @@ impl<I: Index> Writer<I> {
         }
         self.runs_bytes = runs.iter().map(|run| run.bytes()).sum();
         // What the keys so far have in common is a guess at what the next ones have (prefix P1).
-        self.list = Arc::new(I::new(arena, prefix.clone()));
+        self.list = Arc::new(I::new(&self.kind, arena, prefix.clone(), self.list_limit));
         self.list_len = 0;
         self.prefix = Some(prefix);
         self.memtable.parts.store(Arc::new(Parts { runs, list: Arc::clone(&self.list) }));

@@ -134,7 +134,7 @@ impl<'a> Filling<'a> {
 }
 
 fn empty_buffer(target: &Target<'_>) -> memtable::Writer {
-    Memtable::new(memtable::Config { expected_keys: target.options.expected_keys() }).0
+    Memtable::new(memtable::Config::of(target.options)).0
 }
 
 /// Tells a hole: what it costs, or that it costs nothing because all of it is in tables.
