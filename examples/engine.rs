@@ -29,7 +29,7 @@
 
 #[path = "index.rs"]
 #[allow(dead_code, reason = "its `main` is another example")]
-mod index;
+pub mod index;
 
 use siltstone::index::{Index, NewIndex};
 use siltstone::store::{Capabilities, Commit, Direction, Entries, Room, Scan, StorageEngine};

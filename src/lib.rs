@@ -53,6 +53,7 @@ pub mod error;
 pub mod index;
 mod planted;
 pub mod protocol;
+mod random;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod store;

@@ -1,11 +1,13 @@
-//! An index beside a sorted set, over keys that share prefixes, have many versions, and begin one another.
+//! An index beside a sorted map, over keys that share prefixes, have many versions, and begin one another.
 
 use super::{Cursor, Index};
+use crate::random::Random;
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, btree_map};
 use std::sync::Arc;
 
-type Entry = (Vec<u8>, Reverse<u64>, u64);
+type Key = (Vec<u8>, Reverse<u64>);
+type Model = BTreeMap<Key, u64>;
 
 /// So many entries are inserted, and after every so many all questions are asked.
 const ENTRIES: u64 = 3000;
@@ -14,26 +16,27 @@ const ASK_EVERY: u64 = 97;
 /// See [`super::check`].
 pub fn check(make: &dyn Fn() -> Arc<dyn Index>) -> Result<(), String> {
     let index = make();
-    let (mut model, mut drawn) = (BTreeSet::new(), Draw(0x5117_0bad));
+    let (mut model, mut random) = (Model::new(), Random::new(1));
     empty(&index)?;
     // This one stays where it is while others come (I4).
     let mut resting = Arc::clone(&index).cursor();
-    let mut rest: Option<Entry> = None;
+    let mut rest: Option<(Key, u64)> = None;
     for place in 0..ENTRIES {
-        let entry = (drawn.key(), Reverse(ENTRIES - place + drawn.below(3) * ENTRIES), place);
-        if !model.iter().any(|(key, version, _)| *key == entry.0 && *version == entry.1) {
-            index.insert(&entry.0, entry.1.0, entry.2);
-            model.insert(entry);
+        let new = key(&mut random);
+        if let btree_map::Entry::Vacant(vacant) = model.entry(new) {
+            let (key, version) = vacant.key();
+            index.insert(key, version.0, place);
+            vacant.insert(place);
         }
-        expect("a cursor that rests", &*resting, rest.as_ref())?;
+        expect("a cursor that rests", &*resting, rest.as_ref().map(|(key, place)| (key, place)))?;
         if place % ASK_EVERY == 0 {
-            ask(&index, &model, &mut drawn)?;
-            let (key, version) = (drawn.key(), drawn.below(4 * ENTRIES));
-            resting.seek(&key, version);
-            rest = model.range((key, Reverse(version), 0)..).next().cloned();
+            ask(&index, &model, &mut random)?;
+            let from = key(&mut random);
+            resting.seek(&from.0, from.1.0);
+            rest = model.range(from..).next().map(|(key, place)| (key.clone(), *place));
         }
     }
-    ask(&index, &model, &mut drawn)
+    ask(&index, &model, &mut random)
 }
 
 fn empty(index: &Arc<dyn Index>) -> Result<(), String> {
@@ -45,7 +48,7 @@ fn empty(index: &Arc<dyn Index>) -> Result<(), String> {
     expect("the first of none", &*cursor, None)
 }
 
-fn ask(index: &Arc<dyn Index>, model: &BTreeSet<Entry>, drawn: &mut Draw) -> Result<(), String> {
+fn ask(index: &Arc<dyn Index>, model: &Model, random: &mut Random) -> Result<(), String> {
     let mut cursor = Arc::clone(index).cursor();
     cursor.seek(b"", u64::MAX);
     for entry in model {
@@ -60,45 +63,32 @@ fn ask(index: &Arc<dyn Index>, model: &BTreeSet<Entry>, drawn: &mut Draw) -> Res
     }
     expect("before the beginning", &*cursor, None)?;
     for _ in 0..50 {
-        let from = (drawn.key(), Reverse(drawn.below(4 * ENTRIES)), 0);
-        let what = format!("at or after {:?}, version {}", from.0, from.1.0);
+        let from = key(random);
         cursor.seek(&from.0, from.1.0);
-        expect(&what, &*cursor, model.range(from.clone()..).next())?;
-        let what = format!("before {:?}, version {}", from.0, from.1.0);
+        expect(&format!("at or after {from:?}"), &*cursor, model.range(from.clone()..).next())?;
         cursor.seek_before(&from.0, from.1.0);
-        expect(&what, &*cursor, model.range(..from).next_back())?;
+        expect(&format!("before {from:?}"), &*cursor, model.range(..from.clone()).next_back())?;
     }
     Ok(())
 }
 
-fn expect(what: &str, cursor: &dyn Cursor, expected: Option<&Entry>) -> Result<(), String> {
-    let found = cursor.at().map(|at| (at.key.to_vec(), Reverse(at.version), at.place));
-    if found.as_ref() == expected {
+fn expect(what: &str, cursor: &dyn Cursor, expected: Option<(&Key, &u64)>) -> Result<(), String> {
+    let found = cursor.at().map(|at| ((at.key.to_vec(), Reverse(at.version)), at.place));
+    if found.as_ref().map(|(key, place)| (key, place)) == expected {
         return Ok(());
     }
     Err(format!("{what}: {found:?} found, {expected:?} expected, as key, version, place"))
 }
 
-/// Numbers that are the same each time.
-struct Draw(u64);
-
-impl Draw {
-    fn below(&mut self, n: u64) -> u64 {
-        // SplitMix64.
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % n
-    }
-
-    fn key(&mut self) -> Vec<u8> {
-        let number = self.below(60);
-        match self.below(5) {
-            0 => Vec::new(),
-            1 => vec![0; number as usize % 5],
-            2 => vec![0xff; number as usize % 5],
-            3 => format!("user:{number}").into_bytes(),
-            _ => format!("user:{number}:profile").into_bytes(),
-        }
-    }
+/// A key that may share a prefix with others, or be one, and one of many versions.
+fn key(random: &mut Random) -> Key {
+    let number = random.below(60);
+    let key = match random.below(5) {
+        0 => Vec::new(),
+        1 => vec![0; number % 5],
+        2 => vec![0xff; number % 5],
+        3 => format!("user:{number}").into_bytes(),
+        _ => format!("user:{number}:profile").into_bytes(),
+    };
+    (key, Reverse(random.next() >> random.below(60)))
 }

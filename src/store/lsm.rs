@@ -2,7 +2,7 @@
 
 use super::wait::Wait;
 use super::{Capabilities, Commit, Direction, Entries, Room, Scan, StorageEngine};
-use crate::{Db, Durability, Result, Slice, WriteBatch, WriteOptions};
+use crate::{Db, Durability, Error, Result, Slice, WriteBatch, WriteOptions};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -69,6 +69,9 @@ impl StorageEngine for LsmEngine {
     }
 
     fn range(&self, scan: Scan<'_>) -> Result<Entries> {
+        if self.db.is_closed() {
+            return Err(Error::Closed);
+        }
         let entries = self.db.range::<&[u8]>((scan.lower, scan.upper));
         let limit = scan.limit.unwrap_or(usize::MAX);
         Ok(match scan.direction {

@@ -2,7 +2,8 @@
 //! [`StorageEngine`] and know no engine.
 //!
 //! Reading order: the trait here; [`Commit`] and [`Room`], the two things one waits for; [`Value`], how the network
-//! doors tell JSON from plain bytes; [`MemoryEngine`], the smallest engine there is; [`LsmEngine`], the one of this crate.
+//! doors tell JSON from plain bytes; [`MemoryEngine`], the smallest engine there is; [`LsmEngine`], the one of this crate;
+//! [`conformance`], which every engine has to pass, one of your own (`examples/engine.rs`) as well.
 //!
 //! # The contract
 //!
@@ -19,6 +20,7 @@
 //! Rejected: an async trait (an embedder would meet a runtime, and a local engine answers most reads from memory);
 //! a write that blocks until durable (a server would need a thread for each waiting client).
 
+pub mod conformance;
 mod lsm;
 mod memory;
 mod value;

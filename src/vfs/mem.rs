@@ -39,7 +39,6 @@ mod clock;
 mod content;
 mod crash;
 mod file;
-mod random;
 mod tree;
 
 #[cfg(test)]
@@ -51,10 +50,10 @@ pub use crash::CrashPolicy;
 pub(super) use file::MemFile;
 
 use super::{File, Mode, Vfs};
+use crate::random::Random;
 use crate::sync::plain::atomic::Ordering;
 use crate::sync::plain::{Mutex, MutexGuard};
 use content::Content;
-use random::Random;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};

@@ -4,7 +4,8 @@
 
 use crate::history::{Map, scan};
 use crate::support::Random;
-use siltstone::index::{self, Index};
+use siltstone::index::{self, Index, NewIndex};
+use siltstone::store::{LsmEngine, MemoryEngine, StorageEngine, conformance};
 use siltstone::vfs::mem::{CrashPolicy, MemVfs};
 use siltstone::vfs::{Mode, Vfs};
 use siltstone::{Background, Db, Durability, Options};
@@ -14,12 +15,13 @@ use std::sync::Arc;
 #[path = "../../examples/encrypted.rs"]
 #[allow(dead_code, reason = "its `main` is for users")]
 mod encrypted;
-#[path = "../../examples/index.rs"]
+#[path = "../../examples/engine.rs"]
 #[allow(dead_code, reason = "its `main` is for users")]
-mod tree;
+mod engine;
 
 use encrypted::{EncryptedVfs, Secret};
-use tree::TreeIndex;
+use engine::index::TreeIndex;
+use engine::{LogEngine, Shared};
 
 const SECRET: Secret = [[7; 32], [8; 32]];
 
@@ -184,4 +186,57 @@ fn is_closed_or_ordered(db: &Db) -> bool {
         last = Some(key);
     }
     db.get("x").is_err()
+}
+
+#[test]
+fn every_engine_passes_the_same_checks() {
+    let folder = tempfile::tempdir().unwrap();
+    let number = std::cell::Cell::new(0);
+    let path = || folder.path().join(number.replace(number.get() + 1).to_string());
+    conformance::check(MemoryEngine::new).unwrap();
+    conformance::check(|| LsmEngine::new(Db::open(path()).unwrap())).unwrap();
+    let small = || Options::default().memtable_bytes(16 << 10).background(Background::Stepped);
+    conformance::check(|| LsmEngine::new(small().open(path()).unwrap())).unwrap();
+    let same = path();
+    conformance::check_durable(|| LsmEngine::new(small().open(&same).unwrap())).unwrap();
+}
+
+/// The two halves of the example, each with the other's: plain and encrypted files, one index and another.
+#[test]
+fn an_engine_of_a_log_and_an_index_passes_them_too() {
+    let tree = NewIndex::new(TreeIndex::default);
+    let open = |vfs: &dyn Vfs, path: &Path| Shared::new(LogEngine::open(vfs, path, &tree).unwrap());
+    conformance::check(|| open(&MemVfs::new(), Path::new("/log"))).unwrap();
+    conformance::check(|| open(&over(&MemVfs::new()), Path::new("/log"))).unwrap();
+    let (plain, other) = (MemVfs::new(), MemVfs::new());
+    conformance::check_durable(|| open(&plain, Path::new("/log"))).unwrap();
+    conformance::check_durable(|| open(&over(&other), Path::new("/log"))).unwrap();
+    assert!(conformance::check_durable(MemoryEngine::new).unwrap_err().contains("not durable"));
+}
+
+/// What was acknowledged is there after a power cut, and nothing of a batch without the rest.
+#[test]
+fn an_engine_of_a_log_and_an_index_survives_power_cuts() {
+    let tree = NewIndex::new(TreeIndex::default);
+    for seed in 0..40 {
+        let mut random = Random::new(seed);
+        let mem = MemVfs::new();
+        let engine = Shared::new(LogEngine::open(&mem, Path::new("/log"), &tree).unwrap());
+        let mut acknowledged = 0_u64;
+        for n in 1..30 {
+            let mut batch = siltstone::WriteBatch::new();
+            ["one", "two"].iter().for_each(|key| batch.put(key, u64::to_be_bytes(n)));
+            let durability = if random.one_in(2) { Durability::Sync } else { Durability::Os };
+            engine.write(batch, Some(durability)).unwrap().wait().unwrap();
+            acknowledged = if durability == Durability::Sync { n } else { acknowledged };
+        }
+        let cut = mem.crash_image(CrashPolicy::Mixed, seed);
+        let engine = Shared::new(LogEngine::open(&cut, Path::new("/log"), &tree).unwrap());
+        let value = |key: &str| engine.get(key.as_bytes()).unwrap();
+        let found = value("one").map_or(0, |value| u64::from_be_bytes(value[..].try_into().unwrap()));
+        assert!(
+            value("one") == value("two") && found >= acknowledged,
+            "seed {seed}: {found}, {acknowledged}"
+        );
+    }
 }

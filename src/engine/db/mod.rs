@@ -129,6 +129,12 @@ impl Db {
         self.root.handle().report()
     }
 
+    /// Whether it was closed: calls on it and on all that belongs to it give [`Error::Closed`] then.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.inner().check_readable().is_err()
+    }
+
     /// The keyspace `name`, made if it is not there. A name has 1 to 255 bytes.
     ///
     /// Making one is durable when this returns, and costs a sync; opening one costs a look into a table of names.

@@ -1,6 +1,6 @@
 //! A clock that only moves when told to.
 
-use super::random::Random;
+use crate::random::Random;
 use crate::sync::plain::Mutex;
 use crate::vfs::Clock;
 use std::time::Duration;

@@ -198,8 +198,8 @@ fn zeros(len: usize) -> &'static [u8] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::random::Random;
     use super::*;
+    use crate::random::Random;
 
     #[test]
     fn segments_cover_the_range() {

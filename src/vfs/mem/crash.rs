@@ -11,8 +11,8 @@
 //! padded each one to a sector.
 
 use super::content::{Content, PAGE, Piece, segments};
-use super::random::Random;
 use super::tree::{Change, Directory, FileState, Inode, Names, Node, Tree};
+use crate::random::Random;
 use crate::sync::plain::RwLock;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;

@@ -1,8 +1,8 @@
-//! SplitMix64: a seeded stream of random numbers, for crash images and the simulated clock.
+//! SplitMix64: a seeded stream of random numbers, for crash images, the simulated clock, and the checks of seams.
 
 /// The state of one stream.
 #[derive(Debug, Clone)]
-pub(super) struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
     pub fn new(seed: u64) -> Random {
