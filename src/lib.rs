@@ -65,6 +65,7 @@ pub use engine::options::{Background, Compression, Durability, Options};
 // What goes in, and what comes out.
 pub use engine::batch::{KeyspaceRef, Within, WriteBatch};
 pub use engine::db::{Commit, Range, WriteOptions};
+pub use engine::db::{Transaction, TransactionRange, TransactionWithin};
 pub use engine::slice::Slice;
 
 // What it tells about itself.

@@ -4,6 +4,7 @@
 //! next open removes; on an error it is removed at once.
 
 use super::retain::{Retain, Verdict};
+use crate::Result;
 use crate::engine::filename::FileName;
 use crate::engine::iter::Cursor;
 use crate::engine::key::{self, KeyspaceId, Kind, Trailer};
@@ -12,7 +13,6 @@ use crate::engine::sstable::{TableBuilder, TableOptions, TableSummary};
 use crate::planted::{Bug, planted};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::vfs::Mode;
-use crate::Result;
 
 /// How many entries are written between two questions whether the work is still wanted.
 const ASK_EVERY: u32 = 1024;
