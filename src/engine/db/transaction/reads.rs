@@ -126,7 +126,7 @@ impl Reads {
         self.keys.retain(|key| {
             let at = spans.partition_point(|(lower, _)| **lower <= **key);
             let nearest = at.checked_sub(1).and_then(|at| spans.get(at));
-            !nearest.is_some_and(|(_, upper)| upper.as_ref().is_none_or(|upper| **key < **upper))
+            nearest.is_none_or(|(_, upper)| upper.as_ref().is_some_and(|upper| **key >= **upper))
         });
     }
 }
