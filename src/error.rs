@@ -95,6 +95,35 @@ pub enum Error {
         waited: Duration,
     },
 
+    /// Something that a transaction read was changed by another write before it could commit. Nothing of it was written.
+    #[error(
+        "the transaction conflicts with a later write: {} was changed after it had been read{}: run the transaction again",
+        named_key(keyspace, key),
+        if *walked { ", within a range that it walked" } else { "" }
+    )]
+    Conflict {
+        /// The name of the keyspace; empty for the one without.
+        keyspace: String,
+        /// The key that was changed, or was not there before.
+        key: Vec<u8>,
+        /// True when the key lies in a range that the transaction walked, false when it asked for this very key.
+        walked: bool,
+    },
+
+    /// A batch requires something of a key that is not so. Nothing of the batch was written.
+    #[error(
+        "the batch requires that {} {required}, and it is not so: nothing was written; read it, and decide anew",
+        named_key(keyspace, key)
+    )]
+    ConditionFailed {
+        /// The name of the keyspace; empty for the one without.
+        keyspace: String,
+        /// The key in question.
+        key: Vec<u8>,
+        /// What was required of it.
+        required: Required,
+    },
+
     /// The database was closed while this handle was kept.
     #[error("the database is closed: open it again")]
     Closed,
@@ -123,6 +152,41 @@ impl std::fmt::Display for Corruption {
         )
     }
 }
+
+/// What a batch can require of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Required {
+    /// It has no value.
+    Absent,
+    /// It has a value, whichever.
+    Present,
+    /// It has this very value.
+    Value,
+}
+
+impl std::fmt::Display for Required {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Required::Absent => "is absent",
+            Required::Present => "is present",
+            Required::Value => "has a certain value",
+        })
+    }
+}
+
+/// A key as it stands in a sentence; of a long one the beginning.
+fn named_key(keyspace: &str, key: &[u8]) -> String {
+    let shown = key.get(..SHOWN_KEY).unwrap_or(key).escape_ascii();
+    let more = if key.len() > SHOWN_KEY { format!("… ({} bytes)", key.len()) } else { String::new() };
+    match keyspace {
+        "" => format!("the key \"{shown}\"{more}"),
+        name => format!("the key \"{shown}\"{more} of the keyspace \"{name}\""),
+    }
+}
+
+/// How many bytes of a key an error shows.
+const SHOWN_KEY: usize = 64;
 
 /// Why a write had to wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -207,6 +271,8 @@ impl Error {
             Error::Locked { .. } => "locked",
             Error::ReadOnly { .. } => "read_only",
             Error::Stalled { .. } => "stalled",
+            Error::Conflict { .. } => "conflict",
+            Error::ConditionFailed { .. } => "condition_failed",
             Error::Closed => "closed",
         }
     }
@@ -227,6 +293,12 @@ impl Error {
             Error::DiskFull { op, .. } => *op == "sync directory",
             _ => false,
         }
+    }
+
+    /// True when a transaction met a later write, and running it again may succeed.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Error::Conflict { .. })
     }
 
     /// True when bytes on disk are damaged.

@@ -24,6 +24,8 @@
 //!   a lone thread does well to collect its writes in a [`WriteBatch`].
 //! - **Handles.** [`Db`] and [`Snapshot`] are cheap to clone and can be used from any thread. [`Range`], the iterator, owns what
 //!   it reads. A folder is open in one process at a time.
+//! - **Transactions.** [`Db::transact`] reads and writes as if nobody else did, and runs again when somebody did; a batch can
+//!   require what it finds ([`WriteBatch::require_absent`]).
 //! - **Errors** say what failed, on which file, where, and what to do next. An absent key is no error. [`Error::ReadOnly`]
 //!   means that a sync or a write of the log failed: reads go on; open again to write.
 //! - **No runtime.** The library is blocking and starts a few threads of its own. For async callers [`Db::commit_now`] and
@@ -67,6 +69,7 @@ pub use engine::options::{Background, Compression, Durability, Options};
 // What goes in, and what comes out.
 pub use engine::batch::{KeyspaceRef, Within, WriteBatch};
 pub use engine::db::{Commit, Range, WriteOptions};
+pub use engine::db::{Transaction, TransactionRange, TransactionWithin};
 pub use engine::slice::Slice;
 
 // What it tells about itself.

@@ -152,6 +152,14 @@ bugs! {
     /// A key that is overwritten in the write buffer keeps leading to its first version.
     OlderVersionWins,
 
+    // Transactions.
+    /// Ranges that were walked are not looked at again before a transaction commits.
+    ValidationSkipsRanges,
+    /// What a write depends on is looked at before it takes the lock that gives it its place, and not under it.
+    GuardBeforeLock,
+    /// That a key was absent is not kept in mind.
+    ForgetAbsentReads,
+
     // Threads.
     /// Whoever waits for another's sync is not told of its end.
     LoseWakeUp,

@@ -14,6 +14,9 @@
 //!
 //! (B1) Entries take consecutive sequence numbers in the order they were added; of two for one key the later wins.
 
+mod condition;
+pub use condition::Condition;
+
 use super::coding::{Reader, varint_len};
 use super::key::{EXPIRY_LEN, KeyspaceId, Kind, MAX_KEY_LEN, MAX_VALUE_LEN, expiry};
 use crate::{Error, Result};
@@ -47,6 +50,8 @@ pub struct WriteBatch {
     relative: Vec<usize>,
     /// Some of it expires.
     expires: bool,
+    conditions: Vec<Condition>,
+    conditions_bytes: usize,
 }
 
 /// Names a keyspace in a batch: what [`WriteBatch::within`] takes, made from a `&Keyspace`.
@@ -60,7 +65,7 @@ pub struct KeyspaceRef {
 
 impl KeyspaceRef {
     /// The keyspace without a name, of any database.
-    const ROOT: KeyspaceRef = KeyspaceRef { database: 0, id: KeyspaceId::DEFAULT, ttl: None };
+    pub(crate) const ROOT: KeyspaceRef = KeyspaceRef { database: 0, id: KeyspaceId::DEFAULT, ttl: None };
 }
 
 /// The writes of a batch to one keyspace: see [`WriteBatch::within`].
@@ -158,7 +163,7 @@ impl WriteBatch {
         self.bytes.len()
     }
 
-    /// Removes all writes, keeping the memory.
+    /// Removes all writes and conditions, keeping the memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.count = 0;
@@ -166,6 +171,8 @@ impl WriteBatch {
         self.keyspaces.clear();
         self.relative.clear();
         self.expires = false;
+        self.conditions.clear();
+        self.conditions_bytes = 0;
     }
 
     /// The keyspaces it names, but for the one without a name.

@@ -25,6 +25,7 @@ pub(super) fn describe(error: &Error) -> Cow<'static, str> {
         Error::Io { .. } => "a file of the database could not be used",
         Error::Stalled { reason, .. } => return format!("no room for the write: {reason}").into(),
         Error::InvalidArgument { what } => return what.clone().into(),
+        Error::Conflict { .. } | Error::ConditionFailed { .. } => return error.to_string().into(),
         _ => "the database could not do it",
     };
     FAILED.tell(|missed| tracing::warn!(%error, missed, "a request failed"));

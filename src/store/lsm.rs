@@ -105,6 +105,12 @@ impl StorageEngine for LsmEngine {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { ordered_ranges: true, atomic_batches: true, durable: true, blocking_reads: false }
+        Capabilities {
+            ordered_ranges: true,
+            atomic_batches: true,
+            conditional_batches: true,
+            durable: true,
+            blocking_reads: false,
+        }
     }
 }

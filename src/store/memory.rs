@@ -59,7 +59,8 @@ impl StorageEngine for MemoryEngine {
     fn write(&self, batch: WriteBatch, _durability: Option<Durability>) -> Result<Commit> {
         batch.check()?;
         let mut state = self.state.write();
-        state.open()?;
+        let map = state.open()?;
+        batch.check_conditions(|key| Ok(map.get(key).cloned()))?;
         for (key, value) in batch.iter() {
             match value {
                 Some(value) => state.map.insert(Slice::copy_of(key), Slice::copy_of(value)),
@@ -89,7 +90,13 @@ impl StorageEngine for MemoryEngine {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { ordered_ranges: true, atomic_batches: true, durable: false, blocking_reads: false }
+        Capabilities {
+            ordered_ranges: true,
+            atomic_batches: true,
+            conditional_batches: true,
+            durable: false,
+            blocking_reads: false,
+        }
     }
 }
 

@@ -15,10 +15,15 @@
 //! (S4) Back-pressure is in `room`: once `room(n)` resolved, a write of up to `n` bytes that follows at once does not
 //!      wait for background work. An engine may keep this by letting such writes overshoot its buffer.
 //! (S5) Progress depends on nobody's waiting: a commit that was dropped still becomes durable.
-//! (S6) After `close` every call gives [`Error::Closed`](crate::Error::Closed); no call panics.
+//! (S6) A batch that requires something (`WriteBatch::require_absent` and its like) is judged at its place in the order: all
+//!      of it holds there, or nothing is written and the error is
+//!      [`Error::ConditionFailed`](crate::Error::ConditionFailed).
+//! (S7) After `close` every call gives [`Error::Closed`](crate::Error::Closed); no call panics.
 //!
 //! Rejected: an async trait (an embedder would meet a runtime, and a local engine answers most reads from memory);
-//! a write that blocks until durable (a server would need a thread for each waiting client).
+//! a write that blocks until durable (a server would need a thread for each waiting client); transactions on the seam (a remote
+//! engine would have to keep what was read, or promise more than it can; conditions say in one call what may not have
+//! changed, and ranges, S3, give what to decide by).
 
 pub mod conformance;
 mod lsm;
@@ -37,7 +42,7 @@ use std::ops::{Bound, RangeBounds};
 /// The entries of a range: owned, so that they may be walked on another thread.
 pub type Entries = Box<dyn Iterator<Item = Result<(Slice, Slice)>> + Send>;
 
-/// An ordered map of bytes with atomic batches. The contract, S1 to S6, is at the top of the module.
+/// An ordered map of bytes with atomic batches. The contract, S1 to S7, is at the top of the module.
 pub trait StorageEngine: Send + Sync + 'static {
     /// The value of `key`, or `None` when there is none.
     ///
@@ -51,7 +56,7 @@ pub trait StorageEngine: Send + Sync + 'static {
     /// What kept the engine from starting; later failures are items of the iterator, which then ends.
     fn range(&self, scan: Scan<'_>) -> Result<Entries>;
 
-    /// Orders and applies a batch (S1) and returns the handle on its durability. `None` asks for the durability the
+    /// Orders and applies a batch (S1, S6) and returns the handle on its durability. `None` asks for the durability the
     /// engine was opened with.
     ///
     /// # Errors
@@ -70,7 +75,7 @@ pub trait StorageEngine: Send + Sync + 'static {
     /// The writes may be lost at a power cut.
     fn sync(&self) -> Result<()>;
 
-    /// Closes for every holder: waits for what is in flight (S6). Closing twice is no error.
+    /// Closes for every holder: waits for what is in flight (S7). Closing twice is no error.
     ///
     /// # Errors
     /// What could not be made durable.
@@ -88,6 +93,8 @@ pub struct Capabilities {
     pub ordered_ranges: bool,
     /// Batches are visible, and durable, all or none.
     pub atomic_batches: bool,
+    /// What a batch requires is judged together with writing it (S6).
+    pub conditional_batches: bool,
     /// What was committed survives the end of the process.
     pub durable: bool,
     /// Reads may wait for a network or another slow place: call them where blocking is allowed.
@@ -183,6 +190,38 @@ impl<'a> Scan<'a> {
 mod tests {
     use super::*;
     use std::ops::Bound::{Excluded, Included, Unbounded};
+
+    /// Both engines, through the trait.
+    #[test]
+    fn conditions_are_judged_with_the_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = crate::Db::open(folder.path().join("db")).unwrap();
+        let engines: [&dyn StorageEngine; 2] = [&MemoryEngine::new(), &LsmEngine::new(db)];
+        for engine in engines {
+            assert!(engine.capabilities().conditional_batches);
+            let claim = |holder: &str| {
+                let mut batch = WriteBatch::new();
+                batch.put("holder", holder);
+                batch.require_absent("holder");
+                batch.put(holder, "holds it");
+                engine.write(batch, None).map(|commit| commit.wait().unwrap())
+            };
+            claim("me").unwrap();
+            let refused = claim("you").unwrap_err();
+            assert!(
+                matches!(&refused, crate::Error::ConditionFailed { key, .. } if key == b"holder"),
+                "{refused}"
+            );
+            assert_eq!(engine.get(b"holder").unwrap().unwrap(), "me");
+            assert!(engine.get(b"you").unwrap().is_none());
+            let mut batch = WriteBatch::new();
+            batch.require_value("holder", "me");
+            batch.require_present("me");
+            batch.delete("holder");
+            engine.write(batch, None).unwrap().wait().unwrap();
+            claim("you").unwrap();
+        }
+    }
 
     #[test]
     fn empty_scans_are_known() {

@@ -69,6 +69,9 @@ pub enum Action {
     Read(Vec<Pair>),
     /// All of this was written at once.
     Write(Vec<Pair>),
+    /// The first was seen and the second written, all as of one moment. If it was not answered, it may not have happened, but
+    /// not have happened otherwise.
+    Transact(Vec<Pair>, Vec<Pair>),
     /// A delete that told whether there was something.
     Take(u32, bool),
     /// Everything before is durable.
@@ -138,6 +141,7 @@ impl Op {
     fn keys(&self) -> Vec<u32> {
         match &self.action {
             Action::Read(pairs) | Action::Write(pairs) => pairs.iter().map(|(key, _)| *key).collect(),
+            Action::Transact(seen, written) => seen.iter().chain(written).map(|(key, _)| *key).collect(),
             Action::Take(key, _) => vec![*key],
             Action::Sync => Vec::new(),
         }
@@ -172,8 +176,10 @@ struct State {
 enum Step<'a> {
     Op {
         op: &'a Op,
-        /// By place in [`Values`].
+        /// What it saw or wrote, by place in [`Values`].
         pairs: Vec<(usize, Option<u64>)>,
+        /// What a transaction saw before it wrote.
+        seen: Vec<(usize, Option<u64>)>,
         answered: bool,
         /// The crash it was called before, and which cut it off if it was not answered (L2).
         end: Option<u64>,
@@ -206,8 +212,9 @@ impl<'a> Part<'a> {
         let mut steps: Vec<(u64, Step<'_>)> = crashes.iter().map(|at| (*at, Step::Crash)).collect();
         for (op, end) in ends {
             let answered = op.answer < end.unwrap_or(NEVER);
-            if answered || matches!(op.action, Action::Write(_) | Action::Take(..)) {
-                steps.push((op.call, Step::Op { op, pairs: op.pairs(&place), answered, end }));
+            if answered || matches!(op.action, Action::Write(_) | Action::Transact(..) | Action::Take(..)) {
+                let (pairs, seen) = (op.pairs(&place), op.seen(&place));
+                steps.push((op.call, Step::Op { op, pairs, seen, answered, end }));
             }
         }
         // By time, so that what has been taken is nearly a prefix: see `brief`.
@@ -273,7 +280,7 @@ impl<'a> Part<'a> {
 
     /// What the state may be after a step; nothing when the step cannot come now.
     fn outcomes(&self, step: usize, state: &State) -> Vec<State> {
-        let Step::Op { op, pairs, answered, end } = &self.steps[step] else {
+        let Step::Op { op, pairs, seen, answered, end } = &self.steps[step] else {
             let now = std::iter::once(&state.now).chain(state.earlier.iter().rev());
             return now.map(|now| State { now: now.clone(), earlier: Vec::new() }).collect();
         };
@@ -288,7 +295,10 @@ impl<'a> Part<'a> {
                 after.earlier.clear();
                 return vec![after];
             }
-            Action::Take(..) | Action::Write(_) => {}
+            Action::Transact(..) if !seen.iter().all(found) => {
+                return if !*answered && end.is_some() { vec![after] } else { Vec::new() };
+            }
+            Action::Take(..) | Action::Write(_) | Action::Transact(..) => {}
         }
         pairs.iter().for_each(|(place, value)| after.now[*place] = *value);
         if *answered && op.durable {
@@ -344,11 +354,18 @@ impl Op {
 
     fn pairs(&self, place: &BTreeMap<u32, usize>) -> Vec<(usize, Option<u64>)> {
         match &self.action {
-            Action::Read(pairs) | Action::Write(pairs) => {
+            Action::Read(pairs) | Action::Write(pairs) | Action::Transact(_, pairs) => {
                 pairs.iter().map(|(key, value)| (place[key], *value)).collect()
             }
             Action::Take(key, _) => vec![(place[key], None)],
             Action::Sync => Vec::new(),
+        }
+    }
+
+    fn seen(&self, place: &BTreeMap<u32, usize>) -> Vec<(usize, Option<u64>)> {
+        match &self.action {
+            Action::Transact(seen, _) => seen.iter().map(|(key, value)| (place[key], *value)).collect(),
+            _ => Vec::new(),
         }
     }
 }

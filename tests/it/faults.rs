@@ -15,7 +15,7 @@ mod threads;
 mod workload;
 
 use self::workload::{put, workload};
-use crate::history::{Map, Step, Write, apply, assert_same, brief, scan, write};
+use crate::history::{Map, Step, Write, apply, assert_same, brief, scan, transact, write};
 use crate::support::{from_env, on_all_cores};
 use siltstone::vfs::fault::{Effect, Failure, Fault, FaultVfs, Op};
 use siltstone::vfs::mem::{CrashPolicy, MemVfs, SimClock};
@@ -227,8 +227,9 @@ impl Run<'_> {
         let db = self.db.as_ref().unwrap().clone();
         let before = self.vfs.injected();
         let outcome = match step {
-            Step::Write(writes, durability) => {
-                let outcome = write(&db, writes, *durability);
+            Step::Write(writes, durability) | Step::Transact(writes, durability) => {
+                let act = if matches!(step, Step::Transact(..)) { transact } else { write };
+                let outcome = act(&db, writes, *durability);
                 self.wrote(writes, outcome.is_ok());
                 if let Err(Error::DiskFull { .. }) = outcome {
                     self.assert_unseen(&db, writes);

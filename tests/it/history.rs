@@ -23,6 +23,8 @@ pub type Write = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 pub enum Step {
     /// With the database's own durability, or another.
     Write(Write, Option<Durability>),
+    /// The same by a transaction, which reads first what it writes. Not of nothing, for then it does not commit to anything.
+    Transact(Write, Option<Durability>),
     Sync,
     Flush,
     Compact,
@@ -214,6 +216,20 @@ pub fn write(db: &Db, write: &Write, durability: Option<Durability>) -> siltston
     }
 }
 
+/// The same by a transaction.
+pub fn transact(db: &Db, write: &Write, durability: Option<Durability>) -> siltstone::Result<()> {
+    let mut tx = db.transaction();
+    for (key, value) in write {
+        tx.get(key)?;
+        tx.range(&key[..]..).next().transpose()?;
+        match value {
+            Some(value) => tx.put(key, value)?,
+            None => tx.delete(key)?,
+        }
+    }
+    tx.commit_with(WriteOptions { durability })
+}
+
 /// What a workload runs on.
 pub struct Setting<'a> {
     pub options: &'a Options,
@@ -254,9 +270,12 @@ impl Setting<'_> {
     /// Does a step other than reopening.
     pub fn step(&self, db: &Db, step: &Step, history: &mut History) -> siltstone::Result<()> {
         match step {
-            Step::Write(writes, durability) => {
+            Step::Write(writes, durability) | Step::Transact(writes, durability) => {
                 history.begin((self.ops)(), writes);
-                write(db, writes, *durability)?;
+                match step {
+                    Step::Transact(..) => transact(db, writes, *durability)?,
+                    _ => write(db, writes, *durability)?,
+                }
                 match durability.unwrap_or(self.durability) {
                     Durability::Sync => history.durable((self.ops)()),
                     Durability::Interval(d) => {

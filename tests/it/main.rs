@@ -21,6 +21,7 @@
 //! | [`smoke`] | the first things a user would try do not work |
 //! | [`soak`] | after hours of work something has grown: memory, descriptors, threads, files, or the time that a write takes |
 //! | [`model`] | the database and a sorted map disagree after some sequence of operations, reopenings and power cuts |
+//! | [`transactions`] | a transaction commits on what has changed, fails on what has not, or happens by half |
 //! | [`tidy`] | the house falls into disorder: an upward import, a cycle, a second place that touches the disk |
 
 #![allow(
@@ -63,3 +64,4 @@ mod smoke;
 mod soak;
 mod support;
 mod tidy;
+mod transactions;

@@ -72,6 +72,14 @@ fn what_has_expired_goes_in_time() {
     check_expiry("L5: 1[a-c] \n L6: 2[b-e]", &one, 60, "nothing");
     check_expiry("L0: 1[a-c] 2[b-d]", &one, 60, "nothing");
     check_expiry("L0: 2[b-d] 1[a-c]", &one, 60, "drop 1 of 0");
+    // A transaction that began before some of it was written may still ask whether it was.
+    let mut levels = tree("L6: 1[a-c]");
+    let table = &mut levels[6][0];
+    (table.expiring, table.max_expiry, table.min_seq, table.max_seq) = (all, 60, 7, 9);
+    for (oldest, expected) in [(8, "nothing"), (9, "drop 1 of 6")] {
+        let shape = shape(&levels, oldest).at(Expiry { horizon: 60, lag: 100 });
+        assert_eq!(text(pick(&shape, &CONFIG, &Cursors::default(), Pressure)), expected, "{oldest}");
+    }
     // Due after the lag: rewritten in place, or merged with what it meets below.
     check_expiry("L6: 1[a-c] 2[d-e]", &[(1, 1, 50, 60)], 149, "nothing");
     check_expiry("L6: 1[a-c] 2[d-e]", &[(1, 1, 50, 60)], 150, "merge 1 from 6 to 6");

@@ -8,6 +8,7 @@
 //! (W2) holds because the log is written under the lock; (D1) and (D2) because visible is stored and buffers are sealed
 //! under it.
 
+use super::guard::{Checked, Guard};
 use super::inner::{Committer, Inner, LogStart};
 use crate::engine::batch;
 use crate::engine::key::{MAX_SEQ, Trailer, hash};
@@ -31,36 +32,62 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 impl Inner {
     /// Writes a batch and makes it visible; returns the log position that must be synced to make it durable.
     pub fn write(&self, payload: &[u8], count: u32) -> Result<u64> {
+        self.write_if(payload, count, &mut ())
+    }
+
+    /// As [`Inner::write`], if `guard` lets it.
+    pub fn write_if(&self, payload: &[u8], count: u32, guard: &mut impl Guard) -> Result<u64> {
         if count == 0 {
-            self.check_writable()?;
-            // Nothing of its own, but what came before it is to be as durable as it is.
-            return Ok(self.commit.lock().log.position());
+            return self.take_place(payload, count, guard, || {
+                self.check_writable()?;
+                Ok(self.commit.lock())
+            });
         }
         self.rest_if_throttled(payload.len())?;
-        let position = loop {
-            let mut committer = self.lock_with_room(payload)?;
-            let applied = self.apply(&mut committer, payload, count);
-            drop(committer);
-            if let Some(position) = self.unless_reserve_helps(applied, payload)? {
-                break position;
-            }
-        };
+        let position = self.take_place(payload, count, guard, || self.lock_with_room(payload))?;
         if self.options.background == Background::Stepped {
             self.step_after_write();
         }
         Ok(position)
     }
 
-    /// As [`Inner::write`], but never waits: who writes so has asked [`Inner::poll_room`], and the active buffer takes what was
-    /// let in even when it is full.
-    pub fn write_now(&self, payload: &[u8], count: u32) -> Result<u64> {
-        loop {
+    /// As [`Inner::write_if`], but never waits: who writes so has asked [`Inner::poll_room`], and the active buffer takes what
+    /// was let in even when it is full.
+    pub fn write_now(&self, payload: &[u8], count: u32, guard: &mut impl Guard) -> Result<u64> {
+        self.take_place(payload, count, guard, || {
             let mut committer = self.commit.lock();
             self.check_takes(payload)?;
+            if count > 0 {
+                self.make_room(&mut committer)?;
+            }
+            Ok(committer)
+        })
+    }
+
+    /// Gives a batch its place in the order, under the lock that `lock` takes.
+    fn take_place<'a>(
+        &'a self,
+        payload: &[u8],
+        count: u32,
+        guard: &mut impl Guard,
+        lock: impl Fn() -> Result<MutexGuard<'a, Committer>>,
+    ) -> Result<u64> {
+        loop {
+            guard.prepare(self)?;
+            let early = planted(Bug::GuardBeforeLock).then(|| guard.check(self));
+            let mut committer = lock()?;
+            match early.unwrap_or_else(|| guard.check(self))? {
+                Checked::Holds => {}
+                Checked::Stale => continue,
+                Checked::Clash(key, why) => {
+                    drop(committer);
+                    return Err(self.refusal(&key, why));
+                }
+            }
             if count == 0 {
+                // Nothing of its own, but what came before it is to be as durable as it is.
                 return Ok(committer.log.position());
             }
-            self.make_room(&mut committer)?;
             let applied = self.apply(&mut committer, payload, count);
             drop(committer);
             if let Some(position) = self.unless_reserve_helps(applied, payload)? {

@@ -10,14 +10,14 @@ use super::range::{Range, View, prefix_bounds, range_bounds};
 use super::snapshot::Snapshot;
 use super::snapshot_list::Moment;
 use super::traits::Traits;
-use crate::Result;
-use crate::engine::batch::{KeyspaceRef, WriteBatch};
+use crate::engine::batch::{KeyspaceRef, Within, WriteBatch};
 use crate::engine::key::{self, KeyspaceId, Kind, MAX_KEY_LEN};
 use crate::engine::options::Durability;
 use crate::engine::read::{Found, NEVER};
 use crate::engine::slice::Slice;
 use crate::planted::{Bug, planted};
 use crate::sync::atomic::Ordering;
+use crate::{Error, Result};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::ops::RangeBounds;
@@ -100,6 +100,46 @@ impl Keyspace {
     /// As [`Keyspace::put`].
     pub fn delete(&self, key: impl AsRef<[u8]>) -> Result<()> {
         self.single(|batch| batch.add(self.id, Kind::Delete, key.as_ref(), &[]))
+    }
+
+    /// Sets `key` to `value` if it has none; whether it did. See [`WriteBatch::require_absent`] for more at once.
+    ///
+    /// ```
+    /// # use siltstone::Db;
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let db = Db::open(folder.path().join("db"))?;
+    /// assert!(db.put_if_absent("leader", "me")?);
+    /// assert!(!db.put_if_absent("leader", "you")?);
+    /// # Ok::<(), siltstone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Keyspace::put`].
+    pub fn put_if_absent(&self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<bool> {
+        self.put_if(key.as_ref(), value.as_ref(), |batch| batch.require_absent(&key))
+    }
+
+    /// Sets `key` from the value `expected` to `value`; whether it did. See [`WriteBatch::require_value`] for more at once.
+    ///
+    /// ```
+    /// # use siltstone::Db;
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let db = Db::open(folder.path().join("db"))?;
+    /// db.put("count", "1")?;
+    /// assert!(db.compare_and_set("count", "1", "2")?);
+    /// assert!(!db.compare_and_set("count", "1", "2")?);
+    /// # Ok::<(), siltstone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Keyspace::put`].
+    pub fn compare_and_set(
+        &self,
+        key: impl AsRef<[u8]>,
+        expected: impl AsRef<[u8]>,
+        value: impl AsRef<[u8]>,
+    ) -> Result<bool> {
+        self.put_if(key.as_ref(), value.as_ref(), |batch| batch.require_value(&key, &expected))
     }
 
     /// The value of `key`, or `None`.
@@ -229,6 +269,18 @@ impl Keyspace {
         let seq = inner.visible.0.load(Ordering::Acquire);
         let moment = Moment { seq, now: inner.time.of_reader(&*inner.options.clock) };
         Ok(View { super_version, moment, _hold: Arc::clone(&self.handle) })
+    }
+
+    fn put_if(&self, key: &[u8], value: &[u8], require: impl FnOnce(&mut Within<'_>)) -> Result<bool> {
+        let mut batch = WriteBatch::new();
+        let mut within = batch.within(self);
+        require(&mut within);
+        within.put(key, value);
+        match self.db().write(batch) {
+            Ok(()) => Ok(true),
+            Err(Error::ConditionFailed { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     fn single(&self, add: impl FnOnce(&mut WriteBatch)) -> Result<()> {

@@ -1,7 +1,7 @@
 //! The database: the parts joined, and the face that users see.
 //!
 //! Reading order: this page (what can be done), [`open`], [`commit`] (the way of a write), [`group_sync`] (durability),
-//! [`range`] and [`snapshot`] (reading), then what happens behind: [`flush`], [`compact`], [`background`], [`throttle`].
+//! [`range`] and [`snapshot`] (reading), [`transaction`] and [`guard`], then what happens behind: [`flush`], [`compact`], [`background`], [`throttle`].
 //! The lock order is one list, in [`inner`].
 
 mod background;
@@ -13,6 +13,7 @@ mod counters;
 mod deadline;
 mod flush;
 mod group_sync;
+mod guard;
 mod inner;
 mod keyspace;
 mod keyspaces;
@@ -27,6 +28,7 @@ mod status;
 mod throttle;
 mod time;
 mod traits;
+mod transaction;
 mod troubles;
 mod verify;
 mod warm;
@@ -41,6 +43,7 @@ pub use range::Range;
 pub use snapshot::Snapshot;
 pub use stats::{LevelStats, Stats};
 pub use traits::KeyspaceOptions;
+pub use transaction::{Transaction, TransactionRange, TransactionWithin};
 pub use troubles::{Trouble, Work};
 
 use crate::engine::batch::WriteBatch;
@@ -48,6 +51,7 @@ use crate::engine::check::report::VerifyReport;
 use crate::engine::options::{Durability, Options};
 use crate::{Error, Result};
 use close::Handle;
+use guard::Conditions;
 use inner::Inner;
 use std::ops::Deref;
 use std::path::Path;
@@ -166,7 +170,7 @@ impl Db {
     /// Does all writes of `batch`, or none of them: for readers, and after a crash.
     ///
     /// # Errors
-    /// As [`Keyspace::put`].
+    /// As [`Keyspace::put`]; [`Error::ConditionFailed`] when something that the batch requires is not so.
     pub fn write(&self, batch: WriteBatch) -> Result<()> {
         self.write_with(batch, WriteOptions::default())
     }
@@ -197,7 +201,8 @@ impl Db {
     /// As [`Keyspace::put`], but for what the sync may give.
     pub fn commit(&self, batch: &WriteBatch, options: impl Into<WriteOptions>) -> Result<Commit> {
         self.inner().check_keyspaces(batch)?;
-        let position = self.inner().write(&self.inner().payload(batch)?, batch.len() as u32)?;
+        let guard = &mut Conditions::new(batch.conditions());
+        let position = self.inner().write_if(&self.inner().payload(batch)?, batch.len() as u32, guard)?;
         Commit::new(self, position, self.durability(options.into()))
     }
 
@@ -208,7 +213,8 @@ impl Db {
     /// As [`Db::commit`].
     pub fn commit_now(&self, batch: &WriteBatch, options: impl Into<WriteOptions>) -> Result<Commit> {
         self.inner().check_keyspaces(batch)?;
-        let position = self.inner().write_now(&self.inner().payload(batch)?, batch.len() as u32)?;
+        let guard = &mut Conditions::new(batch.conditions());
+        let position = self.inner().write_now(&self.inner().payload(batch)?, batch.len() as u32, guard)?;
         Commit::new(self, position, self.durability(options.into()))
     }
 
@@ -292,6 +298,8 @@ const _: () = {
     shared::<Keyspace>();
     shared::<Snapshot>();
     shared::<Error>();
+    shared::<Transaction>();
     sent::<Range>();
+    sent::<TransactionRange>();
     sent::<Commit>();
 };

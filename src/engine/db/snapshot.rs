@@ -81,6 +81,15 @@ impl Snapshot {
         Range::new(self.view(), self.id, prefix_bounds(self.id, prefix.as_ref()))
     }
 
+    /// A range of engine keys of any keyspace.
+    pub(super) fn between(&self, id: KeyspaceId, bounds: (Vec<u8>, Option<Vec<u8>>)) -> Range {
+        Range::new(self.view(), id, bounds)
+    }
+
+    pub(super) fn moment(&self) -> Moment {
+        self.moment
+    }
+
     fn view(&self) -> Result<View> {
         let inner = self.handle.inner();
         inner.check_readable()?;

@@ -3,16 +3,19 @@
 //! (S1) A number is taken and entered under one lock, so a compaction that reads the list under it sees every snapshot whose
 //!      number is below the visible one of that moment.
 //! (S2) So is its time, and times ascend with numbers. What has expired at the time of the oldest snapshot has expired for all.
+//!
+//! By S2 a new snapshot is never older than those that are there, so the list is a queue in order: most come and go at its end,
+//! and none costs memory of its own.
 
 use crate::planted::{Bug, planted};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering};
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 
-/// Live snapshots, by sequence number and time, and how many share these.
+/// Live snapshots, the oldest first, and how many share a moment.
 #[derive(Debug, Default)]
 pub struct SnapshotList {
-    live: Mutex<BTreeMap<Moment, usize>>,
+    live: Mutex<VecDeque<(Moment, usize)>>,
 }
 
 /// What a reader sees: the writes up to a number, and of them what has not expired at a time.
@@ -30,22 +33,29 @@ impl SnapshotList {
         let mut live = self.live.lock();
         let seq = visible.load(Ordering::Acquire);
         let moment = Moment { seq, now: now() };
-        *live.entry(moment).or_insert(0) += 1;
+        match live.back_mut() {
+            Some((newest, count)) if *newest == moment => *count += 1,
+            _ => live.push_back((moment, 1)),
+        }
         moment
     }
 
     /// Enters one more at a moment that is already live.
     pub fn enter_again(&self, moment: Moment) {
-        *self.live.lock().entry(moment).or_insert(0) += 1;
+        let mut live = self.live.lock();
+        if let Some((_, count)) = find(&live, moment).and_then(|at| live.get_mut(at)) {
+            *count += 1;
+        }
     }
 
     /// Takes a snapshot off the list.
     pub fn leave(&self, moment: Moment) {
         let mut live = self.live.lock();
-        if let Some(count) = live.get_mut(&moment) {
+        let Some(at) = find(&live, moment) else { return };
+        if let Some((_, count)) = live.get_mut(at) {
             *count -= 1;
             if *count == 0 {
-                live.remove(&moment);
+                live.remove(at);
             }
         }
     }
@@ -57,14 +67,14 @@ impl SnapshotList {
     pub fn boundaries(&self, visible: &AtomicU64, now: impl FnOnce() -> u64) -> (Vec<u64>, u64) {
         let live = self.live.lock();
         let last = visible.load(Ordering::Acquire);
-        let mut all: Vec<u64> = live.keys().map(|moment| moment.seq).collect();
+        let mut all: Vec<u64> = live.iter().map(|(moment, _)| moment.seq).collect();
         if planted(Bug::ForgetSnapshots) {
             all.clear();
         }
         all.push(last);
         all.dedup();
         // Those at time 0 see nothing that expires.
-        let oldest = live.keys().map(|moment| moment.now).filter(|now| *now > 0).min();
+        let oldest = live.iter().map(|(moment, _)| moment.now).filter(|now| *now > 0).min();
         (all, oldest.unwrap_or(u64::MAX).min(now()))
     }
 
@@ -72,6 +82,47 @@ impl SnapshotList {
     #[must_use]
     pub fn summary(&self) -> (usize, Option<u64>) {
         let live = self.live.lock();
-        (live.values().sum(), live.keys().next().map(|moment| moment.seq))
+        (live.iter().map(|(_, count)| count).sum(), live.front().map(|(moment, _)| moment.seq))
+    }
+}
+
+/// Where a live moment stands; mostly it is the newest.
+fn find(live: &VecDeque<(Moment, usize)>, moment: Moment) -> Option<usize> {
+    match live.back() {
+        Some((newest, _)) if *newest == moment => Some(live.len() - 1),
+        _ => live.binary_search_by_key(&moment, |(moment, _)| *moment).ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn snapshots_come_and_go_in_any_order() {
+        let (list, visible) = (SnapshotList::default(), AtomicU64::new(0));
+        let mut live: Vec<Moment> = Vec::new();
+        let mut random = 1u64;
+        for _ in 0..20_000 {
+            random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+            let pick = (random >> 33) as usize;
+            match pick % 5 {
+                0 => _ = visible.fetch_add(1, Ordering::Relaxed),
+                1 => live.push(list.enter(&visible, || 7)),
+                2 if !live.is_empty() => {
+                    let again = live[pick / 5 % live.len()];
+                    list.enter_again(again);
+                    live.push(again);
+                }
+                _ if !live.is_empty() => list.leave(live.swap_remove(pick / 5 % live.len())),
+                _ => {}
+            }
+            assert_eq!(list.summary(), (live.len(), live.iter().min().map(|moment| moment.seq)));
+            let mut expected: Vec<u64> = live.iter().map(|moment| moment.seq).collect();
+            expected.push(visible.load(Ordering::Relaxed));
+            expected.sort_unstable();
+            expected.dedup();
+            assert_eq!(list.boundaries(&visible, || 9), (expected, if live.is_empty() { 9 } else { 7 }));
+        }
     }
 }

@@ -132,10 +132,18 @@ impl<I: Index> Memtable<I> {
     /// Cursors that together meet every entry (M1), each in order, the newest part first.
     #[must_use]
     pub fn cursors(&self) -> Vec<MemCursor<I>> {
+        self.cursors_from(0)
+    }
+
+    /// As [`Memtable::cursors`], but parts that have no sequence number from `seq` on may be left out.
+    #[must_use]
+    pub fn cursors_from(&self, seq: u64) -> Vec<MemCursor<I>> {
         let parts = self.parts.load();
         let mut cursors = Vec::with_capacity(parts.runs.len() + 1);
         cursors.push(MemCursor::Recent(parts.list.cursor()));
-        cursors.extend(parts.runs.iter().map(|run| MemCursor::Run(RunCursor::new(run))));
+        // The newest first, and they hold the entries of disjoint times.
+        let runs = parts.runs.iter().take_while(|run| run.max_seq() >= seq);
+        cursors.extend(runs.map(|run| MemCursor::Run(RunCursor::new(run))));
         cursors
     }
 

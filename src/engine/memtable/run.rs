@@ -24,15 +24,17 @@ const WALK_AHEAD: usize = 4;
 
 /// A sorted run.
 pub struct Run {
+    /// The highest sequence number in it.
+    max_seq: u64,
     prefix: Prefix,
     heads: Vec<u64>,
     entries: Entries,
 }
 
 impl Run {
-    /// The `count` entries of an index, which has got its last one.
-    pub fn seal(index: &impl Index, arena: &Arc<Arena>, count: usize) -> Run {
-        let mut run = Run::with_capacity(arena, index.prefix().clone(), count);
+    /// The `count` entries of an index, which has got its last one, with `max_seq`.
+    pub fn seal(index: &impl Index, arena: &Arc<Arena>, count: usize, max_seq: u64) -> Run {
+        let mut run = Run::with_capacity(arena, index.prefix().clone(), count, max_seq);
         index.for_each(|head, entry| run.push(head, entry));
         let (Some(first), Some(last)) = (run.entries.get(0), run.last()) else { return run };
         let prefix = Prefix::common(first.key(), last.key());
@@ -50,7 +52,8 @@ impl Run {
         let prefix =
             runs.iter().map(|run| run.prefix.clone()).reduce(|a, b| a.shared(&b)).unwrap_or_default();
         let mut sources: Vec<Source<'_>> = runs.iter().filter_map(|run| Source::new(run, &prefix)).collect();
-        let mut merged = Run::with_capacity(arena, prefix, runs.iter().map(|run| run.len()).sum());
+        let max_seq = runs.first().map_or(0, |newest| newest.max_seq);
+        let mut merged = Run::with_capacity(arena, prefix, runs.iter().map(|run| run.len()).sum(), max_seq);
         while let Some(source) = sources.iter_mut().reduce(|a, b| if b.precedes(a) { b } else { a }) {
             merged.push(source.head, source.entry);
             if !source.advance() {
@@ -60,8 +63,9 @@ impl Run {
         merged
     }
 
-    fn with_capacity(arena: &Arc<Arena>, prefix: Prefix, count: usize) -> Run {
-        Run { prefix, heads: Vec::with_capacity(count), entries: Entries::with_capacity(arena, count) }
+    fn with_capacity(arena: &Arc<Arena>, prefix: Prefix, count: usize, max_seq: u64) -> Run {
+        let entries = Entries::with_capacity(arena, count);
+        Run { max_seq, prefix, heads: Vec::with_capacity(count), entries }
     }
 
     fn push(&mut self, head: u64, entry: Entry<'_>) {
@@ -82,6 +86,11 @@ impl Run {
     /// What all its keys begin with.
     pub fn prefix(&self) -> &Prefix {
         &self.prefix
+    }
+
+    /// The highest sequence number in it.
+    pub fn max_seq(&self) -> u64 {
+        self.max_seq
     }
 
     /// How many entries it has.

@@ -111,7 +111,7 @@ impl<I: Index> Writer<I> {
     /// Makes the list a run and begins a new list, both in one step for readers (M1).
     fn seal(&mut self) {
         let arena = self.bump.arena();
-        let sealed = Run::seal(&*self.list, arena, self.list_len);
+        let sealed = Run::seal(&*self.list, arena, self.list_len, self.max_seq);
         let prefix =
             self.prefix.take().map_or_else(|| sealed.prefix().clone(), |p| p.shared(sealed.prefix()));
         let mut runs = vec![Arc::new(sealed)];

@@ -9,14 +9,16 @@
 //! (R2) What a super version refers to stays readable as long as it is held: memory by reference count, table files by
 //!      [`LazyTable`], which gives its file up for removal only when the last reader has let go of it.
 
+mod changed;
 mod lazy_table;
 mod level_cursor;
 mod source;
 mod super_version;
 mod visible;
 
+pub use changed::Keys;
 pub use lazy_table::{LazyTable, TableFiles, TableRef, Version};
 pub use level_cursor::LevelCursor;
 pub use source::Source;
-pub use super_version::{Found, NEVER, SuperVersion};
+pub use super_version::{Found, NEVER, SuperVersion, standing};
 pub use visible::Visible;

@@ -32,11 +32,31 @@ impl SuperVersion {
     /// [`Error::Corruption`] for a damaged block on the way, [`Error::Io`] when a table cannot be opened,
     /// [`Error::Incompatible`] for an entry of a kind this build cannot answer.
     pub fn get(&self, key: &[u8], hash: u64, seq: u64, now: impl FnOnce() -> u64) -> Result<Option<Found>> {
-        for memtable in std::iter::once(&self.active).chain(&self.sealed) {
-            if let Some((trailer, value)) = memtable.get(key, hash, seq) {
-                return Ok(standing(trailer, || value, now)?.map(|expiry| Found::copy_of(value, expiry)));
-            }
+        if let Some((trailer, value)) = self.get_from_buffers(key, hash, seq) {
+            return Ok(standing(trailer, || value, now)?.map(|expiry| Found::copy_of(value, expiry)));
         }
+        self.get_from_tables(key, hash, seq, now)
+    }
+
+    /// The newest version of `key` that the write buffers have, up to `seq`; it counts before all in tables.
+    #[inline]
+    #[must_use]
+    pub fn get_from_buffers(&self, key: &[u8], hash: u64, seq: u64) -> Option<(Trailer, &[u8])> {
+        self.buffers().find_map(|memtable| memtable.get(key, hash, seq))
+    }
+
+    /// As [`SuperVersion::get`], of what the tables have.
+    ///
+    /// # Errors
+    /// As [`SuperVersion::get`].
+    #[inline]
+    pub fn get_from_tables(
+        &self,
+        key: &[u8],
+        hash: u64,
+        seq: u64,
+        now: impl FnOnce() -> u64,
+    ) -> Result<Option<Found>> {
         for table in self.version.candidates(key) {
             if let Some((trailer, value)) = table.handle.open()?.get(key, hash, seq)? {
                 return Ok(standing(trailer, || &value, now)?.map(|expiry| Found::new(value, expiry)));
@@ -49,7 +69,7 @@ impl SuperVersion {
     #[must_use]
     pub fn cursor(&self, lower: &[u8], upper: Option<&[u8]>) -> Merge<Source> {
         let mut sources = Vec::new();
-        for memtable in std::iter::once(&self.active).chain(&self.sealed) {
+        for memtable in self.buffers() {
             sources.extend(memtable.cursors().into_iter().map(Source::Memtable));
         }
         let range = (Bound::Included(lower), upper.map_or(Bound::Unbounded, Bound::Excluded));
@@ -64,6 +84,12 @@ impl SuperVersion {
             }
         }
         Merge::new(sources)
+    }
+
+    /// The write buffers, the newest first.
+    #[inline]
+    pub fn buffers(&self) -> impl Iterator<Item = &Arc<Memtable>> {
+        std::iter::once(&self.active).chain(&self.sealed)
     }
 }
 
@@ -85,7 +111,9 @@ impl Found {
         Found { value: stored.skip(prefix_len(expiry)), expiry }
     }
 
-    fn copy_of(stored: &[u8], expiry: u64) -> Found {
+    /// As [`Found::new`], of bytes that are not shared.
+    #[must_use]
+    pub fn copy_of(stored: &[u8], expiry: u64) -> Found {
         Found { value: Slice::copy_of(stored.get(prefix_len(expiry)..).unwrap_or_default()), expiry }
     }
 }

@@ -42,6 +42,7 @@ pub const HARNESSES: &[Harness] = &[
     Harness::it("damage", &["damage::"], &[]),
     Harness::it("concurrency", &["concurrency::"], &[]),
     Harness::it("linear", &["linear::"], &[("SILTSTONE_LINEAR_OPS", "20000")]),
+    Harness::it("transactions", &["transactions::"], &[]),
     Harness::it("kill", &["kill::"], &[("SILTSTONE_KILL_ROUNDS", "3")]),
     Harness::it("features", &["expiry::", "keyspaces::"], &[]),
     Harness::it("errors", &["errors::", "smoke::"], &[]),
@@ -69,7 +70,7 @@ pub const HARNESSES: &[Harness] = &[
     Harness {
         name: "schedules",
         binary: "schedules",
-        tests: &["closing::", "durability::", "reading::", "room::", "work::"],
+        tests: &["closing::", "durability::", "reading::", "room::", "transactions::", "work::"],
         budget: &[("SILTSTONE_SCHEDULES", "2000")],
     },
     Harness {
@@ -119,6 +120,9 @@ pub const BUGS: &[(&str, &[&str])] = &[
     ("ShareCacheSlot", &["model"]),
     ("BackwardTakesOlder", &["model"]),
     ("OlderVersionWins", &["model"]),
+    ("ValidationSkipsRanges", &["transactions"]),
+    ("GuardBeforeLock", &["transactions", "schedules"]),
+    ("ForgetAbsentReads", &["transactions"]),
     ("LoseWakeUp", &["concurrency"]),
     ("BatchInTwoSteps", &["linear", "concurrency"]),
     ("VisibleBeforeApplied", &["concurrency"]),

@@ -44,7 +44,11 @@ fn random_step(random: &mut Random, space: usize, stamp: usize) -> Step {
             let write = (0..n).map(|i| random_entry(random, space, stamp * 10 + i)).collect();
             let (sync, os) = (Some(Durability::Sync), Some(Durability::Os));
             let durability = [None, None, None, None, sync, os, Some(Durability::Interval(INTERVAL / 2))];
-            Step::Write(write, *random.pick(&durability))
+            let (write, durability): (Write, _) = (write, *random.pick(&durability));
+            match random.one_in(4) && !write.is_empty() {
+                true => Step::Transact(write, durability),
+                false => Step::Write(write, durability),
+            }
         }
     }
 }
@@ -94,9 +98,17 @@ pub fn long(n: usize) -> Step {
 
 /// Three puts, one of which is taken back.
 pub fn batch(n: usize) -> Step {
+    Step::Write(several(n), None)
+}
+
+pub fn transaction(n: usize) -> Step {
+    Step::Transact(several(n), None)
+}
+
+fn several(n: usize) -> Write {
     let mut write: Write = (0..3).map(|i| put(&format!("b{i}"), n + i)).collect();
     write.push((format!("b{}", n % 3).into_bytes(), None));
-    Step::Write(write, None)
+    write
 }
 
 /// Short workloads, each for one part of the machinery.
@@ -110,6 +122,10 @@ pub fn scripts() -> Vec<(&'static str, Vec<Step>)> {
         ("one write", vec![one("a", 1)]),
         ("a few writes", vec![one("a", 1), one("b", 2), delete("a"), synced("c", 3), one("a", 4)]),
         ("batches", vec![batch(1), batch(20), Step::Sync, batch(40), batch(60)]),
+        (
+            "transactions",
+            vec![transaction(1), transaction(20), Step::Flush, transaction(40), Step::Sync, transaction(60)],
+        ),
         ("long records", vec![long(0), long(7), one("c", 1)]),
         ("reopening", vec![one("a", 1), Step::Reopen, one("b", 2), Step::Reopen, Step::Reopen, delete("a")]),
         ("flushing", vec![one("a", 1), Step::Flush, one("b", 2), delete("a"), Step::Flush, one("c", 3)]),

@@ -1,7 +1,8 @@
 //! The checker, checked: histories made by hand, and all small ones against a search that tries every order.
 //!
 //! A history is written a line for each operation: `1..4 put a=7` was called at 1 and answered at 4, `5.. put a=8` never.
-//! `get a=-` found nothing; `put! a=7` is durable once answered; `take a=yes` deleted something; `9 crash`.
+//! `get a=-` found nothing; `put! a=7` is durable once answered; `take a=yes` deleted something; `9 crash`;
+//! `tx a=1 > b=2` saw the first and wrote the second.
 
 use super::checker::{Action, History, NEVER, Op, Pair, Tickets};
 use crate::support::Random;
@@ -21,7 +22,8 @@ fn parse(text: &str) -> History {
         let pairs: Vec<(u32, &str)> = words
             .map(|word| (u32::from(word.as_bytes()[0]), word.split_once('=').map_or("-", |w| w.1)))
             .collect();
-        let values = || pairs.iter().map(|(key, value)| (*key, value.parse().ok())).collect();
+        let values = || pairs.iter().map(|(key, value)| (*key, value.parse().ok())).collect::<Vec<Pair>>();
+        let written = pairs.iter().position(|(key, _)| *key == u32::from(b'>')).unwrap_or_default();
         history.ops.push(Op {
             who,
             call: call.parse().unwrap(),
@@ -29,6 +31,9 @@ fn parse(text: &str) -> History {
             action: match verb {
                 "get" => Action::Read(values()),
                 "put" | "put!" => Action::Write(values()),
+                "tx" | "tx!" => {
+                    Action::Transact(values()[..written].to_vec(), values()[written + 1..].to_vec())
+                }
                 "take" => Action::Take(pairs[0].0, pairs[0].1 == "yes"),
                 "sync" => Action::Sync,
                 other => panic!("no such verb: {other}"),
@@ -84,6 +89,22 @@ fn batches_and_snapshots_are_whole() {
     wrong("1..8 put a=1 b=1 \n 2..3 get b=1 \n 4..5 get a=- b=-");
     // Two snapshots that order two writes of different keys differently.
     wrong("1..8 put a=1 \n 1..8 put b=1 \n 2..3 get a=1 b=- \n 4..5 get a=- b=1");
+}
+
+#[test]
+fn transactions_see_and_write_at_one_moment() {
+    right("1..4 tx a=- > a=1 \n 2..3 tx b=- > b=1 \n 5..6 get a=1 b=1");
+    right("1..4 tx a=- > b=1 \n 2..3 tx b=1 > a=1");
+    // A lost update, and two that each saw what the other had not written yet.
+    wrong("1..4 tx a=- > a=1 \n 2..3 tx a=- > a=2");
+    wrong("1..4 tx a=- b=- > a=1 \n 2..3 tx a=- b=- > b=1");
+    wrong("1..2 put a=1 \n 3..4 tx a=- > b=1");
+    // Not answered: it happened as it saw things, or never.
+    right("1.. tx a=- > b=1 \n 2..3 get b=1 \n 4 crash \n 5..6 get b=1");
+    right("1.. tx a=- > b=1 \n 2 crash \n 3..4 get b=-");
+    right("1..2 put! a=1 \n 1.. tx a=- > b=1 \n 3 crash \n 4..5 get a=1 b=1");
+    wrong("1..2 put! a=1 \n 3.. tx a=- > b=1 \n 4 crash \n 5..6 get b=1");
+    wrong("1..2 tx! a=- > b=1 \n 3 crash \n 4..5 get b=-");
 }
 
 #[test]
@@ -190,7 +211,8 @@ fn random(random: &mut Random) -> History {
         free[who] = if answer == NEVER { call } else { answer };
         let (key, value) = (random.below(2) as u32, Some(random.below(3) as u64).filter(|v| *v > 0));
         let pairs = if random.one_in(3) { vec![(0, value), (1, value)] } else { vec![(key, value)] };
-        let action = match random.below(10) {
+        let action = match random.below(12) {
+            10.. => Action::Transact(vec![(random.below(2) as u32, None)], pairs),
             0..4 => Action::Read(pairs),
             4..8 => Action::Write(pairs),
             8 => Action::Take(key, random.one_in(2)),
@@ -260,10 +282,11 @@ fn try_all(things: &[Thing<'_>], states: &[Vec<Pair>]) -> bool {
         match &op.action {
             Action::Read(pairs) if thing.answered && pairs.iter().any(|(k, v)| value(now, *k) != *v) => false,
             Action::Take(k, there) if thing.answered && value(now, *k).is_some() != *there => false,
+            Action::Transact(seen, _) if seen.iter().any(|(k, v)| value(now, *k) != *v) => not_at_all(),
             Action::Read(_) => try_all(&rest, states),
             Action::Sync => not_at_all() || go_on(now.clone(), true),
             Action::Take(key, _) => not_at_all() || go_on(with(now, *key, None), op.durable),
-            Action::Write(pairs) => {
+            Action::Write(pairs) | Action::Transact(_, pairs) => {
                 let after = pairs.iter().fold(now.clone(), |now, (key, value)| with(&now, *key, *value));
                 not_at_all() || go_on(after, op.durable)
             }

@@ -4,7 +4,7 @@
 //! and a few dozen writes fill a buffer.
 
 use super::checker::Pair;
-use siltstone::{Db, Durability, Result, Slice, WriteBatch};
+use siltstone::{Db, Durability, Error, Result, Slice, Transaction, WriteBatch};
 
 /// Keys that are prefixes of each other, and the least and greatest ones there are.
 pub const KEYS: [&[u8]; 6] = [b"", b"a", b"a\0", b"a\xff", b"b", b"\xff\xff"];
@@ -25,13 +25,92 @@ pub enum Form {
 /// A moment that was chosen, to be looked at later.
 pub type Look = Box<dyn FnOnce() -> Result<Vec<Pair>> + Send>;
 
+/// A transaction: what it reads first, and what it writes then.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub reads: Vec<Reading>,
+    pub writes: Vec<Pair>,
+    pub durability: Durability,
+}
+
+/// How a transaction reads.
+#[derive(Debug, Clone, Copy)]
+pub enum Reading {
+    Get(u32),
+    /// The first pairs of all, or the last.
+    Walk {
+        backwards: bool,
+        pairs: usize,
+    },
+}
+
 /// The map.
 pub trait Engine: Send + Sync {
     /// Reads `keys` as of a moment before this returns.
     fn look(&self, form: Form, keys: &[u32]) -> Result<Look>;
     /// Writes all at once.
     fn write_pairs(&self, pairs: &[Pair], durability: Durability) -> Result<()>;
+    /// Begins a transaction, reads in it, and gives what it saw, and how it ends: whether it was committed, or conflicted.
+    fn try_transact(&self, plan: &Plan) -> Result<(Vec<Pair>, Result<bool>)> {
+        let mut tx = self.db().transaction();
+        let seen = read(&tx, &plan.reads)?;
+        for (key, value) in &plan.writes {
+            match value {
+                Some(number) => tx.put(KEYS[*key as usize], padded(*number))?,
+                None => tx.delete(KEYS[*key as usize])?,
+            }
+        }
+        std::thread::yield_now();
+        let end = match tx.commit_with(plan.durability) {
+            Ok(()) => Ok(true),
+            Err(Error::Conflict { .. }) => Ok(false),
+            Err(other) => Err(other),
+        };
+        Ok((seen, end))
+    }
     fn db(&self) -> &Db;
+}
+
+/// What a transaction that has written nothing sees, without those keys that it did not come to.
+fn read(tx: &Transaction, reads: &[Reading]) -> Result<Vec<Pair>> {
+    let mut seen: Vec<Pair> = Vec::new();
+    for reading in reads {
+        let new: Vec<Pair> = match reading {
+            Reading::Get(key) => vec![(*key, tx.get(KEYS[*key as usize])?.as_deref().map(number))],
+            Reading::Walk { backwards: false, pairs } => {
+                walked(&mut tx.iter(), 0..KEYS.len() as u32, *pairs)?
+            }
+            Reading::Walk { backwards: true, pairs } => {
+                walked(&mut tx.range::<&[u8]>(..).rev(), (0..KEYS.len() as u32).rev(), *pairs)?
+            }
+        };
+        for pair in new {
+            match seen.iter().find(|old| old.0 == pair.0) {
+                None => seen.push(pair),
+                Some(old) => assert_eq!(*old, pair, "a transaction sees one moment"),
+            }
+        }
+    }
+    Ok(seen)
+}
+
+/// So many pairs of a walk, and the keys that it passed by because they were absent.
+fn walked(
+    walk: &mut dyn Iterator<Item = Result<(Slice, Slice)>>,
+    keys: impl Iterator<Item = u32>,
+    pairs: usize,
+) -> Result<Vec<Pair>> {
+    let (mut keys, mut seen) = (keys, Vec::new());
+    for _ in 0..pairs {
+        let Some((key, value)) = walk.next().transpose()? else {
+            seen.extend(keys.map(|key| (key, None)));
+            break;
+        };
+        let place = place(&key);
+        seen.extend(keys.by_ref().take_while(|key| *key != place).map(|key| (key, None)));
+        seen.push((place, Some(number(&value))));
+    }
+    Ok(seen)
 }
 
 impl Engine for Db {

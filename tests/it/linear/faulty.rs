@@ -1,7 +1,7 @@
 //! Engines that do wrong, each in one way, and must be caught.
 
 use super::checker::Pair;
-use super::engine::{Engine, Form, KEYS, Look};
+use super::engine::{Engine, Form, KEYS, Look, Plan};
 use super::run::run;
 use siltstone::{Db, Durability, Result};
 use std::sync::Mutex;
@@ -20,6 +20,8 @@ enum Fault {
     LiveSnapshot,
     /// A write is acknowledged before it is durable.
     LyingSync,
+    /// A transaction writes whatever happened to what it read.
+    Unvalidated,
 }
 
 /// An engine that does wrong once in so many times.
@@ -70,6 +72,14 @@ impl Engine for Faulty {
         Ok(())
     }
 
+    fn try_transact(&self, plan: &Plan) -> Result<(Vec<Pair>, Result<bool>)> {
+        if self.fault != Fault::Unvalidated {
+            return self.db.try_transact(plan);
+        }
+        let (seen, end) = self.db.try_transact(&Plan { writes: Vec::new(), ..plan.clone() })?;
+        Ok((seen, end.and_then(|_| self.write_pairs(&plan.writes, plan.durability)).map(|()| true)))
+    }
+
     fn db(&self) -> &Db {
         &self.db
     }
@@ -106,4 +116,9 @@ fn a_snapshot_that_moves_is_caught() {
 #[test]
 fn an_acknowledgement_before_the_sync_is_caught() {
     is_caught(Fault::LyingSync);
+}
+
+#[test]
+fn a_transaction_that_is_not_validated_is_caught() {
+    is_caught(Fault::Unvalidated);
 }

@@ -8,7 +8,7 @@
 //!      is in the image if it was durable, what was called after the second is not.
 
 use super::checker::{Action, History, NEVER, Op, Pair, Tickets};
-use super::engine::{Engine, Form, KEYS, Look};
+use super::engine::{Engine, Form, KEYS, Look, Plan, Reading};
 use crate::support::Random;
 use siltstone::vfs::mem::{CrashPolicy, MemVfs};
 use siltstone::{Compression, Db, Durability, Error, Options};
@@ -226,7 +226,8 @@ impl<E: Engine> Worker<'_, E> {
         }
         match self.random.below(100) {
             0..45 => self.write(n),
-            45..85 => self.look(),
+            45..70 => self.look(),
+            70..85 => self.transact(n),
             85..95 => self.look_at_one(),
             95..97 => self.sync(|db| db.sync()),
             97..99 => self.sync(|db| db.flush()),
@@ -242,15 +243,42 @@ impl<E: Engine> Worker<'_, E> {
         (0..self.keys as u32).filter(|key| *key == first || self.random.one_in(2)).collect()
     }
 
-    fn write(&mut self, n: u64) -> Option<()> {
+    /// New values for some keys, and what they should survive.
+    fn some_writes(&mut self, n: u64) -> (Vec<Pair>, Durability) {
         let one = self.random.one_in(2);
         let number = (self.who as u64 + 1) << 40 | self.tickets.now() << 16 | n;
         let keys = self.some_keys(one);
         let delete = |random: &mut Random| random.one_in(5);
-        let pairs: Vec<Pair> =
-            keys.iter().map(|key| (*key, (!delete(&mut self.random)).then_some(number))).collect();
+        let pairs = keys.iter().map(|key| (*key, (!delete(&mut self.random)).then_some(number))).collect();
         let interval = Durability::Interval(Duration::from_millis(1));
-        let durability = *self.random.pick(&[Durability::Sync, Durability::Sync, Durability::Os, interval]);
+        (pairs, *self.random.pick(&[Durability::Sync, Durability::Sync, Durability::Os, interval]))
+    }
+
+    /// A transaction. One that conflicts has seen something all the same.
+    fn transact(&mut self, n: u64) -> Option<()> {
+        let (writes, durability) = self.some_writes(n);
+        let writes = if self.random.one_in(8) { Vec::new() } else { writes };
+        let random = &mut self.random;
+        let reads = (0..1 + random.below(2)).map(|_| match random.one_in(2) {
+            true => Reading::Get(random.below(self.keys) as u32),
+            false => Reading::Walk { backwards: random.one_in(2), pairs: 1 + random.below(self.keys) },
+        });
+        let plan = Plan { reads: reads.collect(), writes, durability };
+        let call = self.tickets.next();
+        let (seen, end) = open(self.db.try_transact(&plan))?;
+        let answer = self.answer(&end);
+        let action = match end {
+            Ok(false) => Action::Read(seen),
+            _ => Action::Transact(seen, plan.writes),
+        };
+        let durable =
+            self.cut.survives(durability) && matches!(&action, Action::Transact(_, w) if !w.is_empty());
+        self.ops.push(Op { who: self.who, call, answer, action, durable });
+        open(end).map(drop)
+    }
+
+    fn write(&mut self, n: u64) -> Option<()> {
+        let (pairs, durability) = self.some_writes(n);
         let call = self.tickets.next();
         let written = self.db.write_pairs(&pairs, durability);
         let answer = self.answer(&written);

@@ -4,10 +4,10 @@ use super::data::{Key, Keys, Look};
 use super::map::Map;
 use super::options::Set;
 use super::run::Run;
-use super::{snapshots, walks};
+use super::{snapshots, transactions, walks};
 use siltstone::vfs::Vfs;
 use siltstone::vfs::mem::{CrashPolicy, MemVfs, SimClock};
-use siltstone::{Background, Commit, Db, Durability, Range, Result, Snapshot};
+use siltstone::{Background, Commit, Db, Durability, Range, Result, Snapshot, Transaction};
 use std::sync::{Arc, Weak};
 
 /// Where it lies.
@@ -18,6 +18,7 @@ pub struct Database {
     pub clock: Arc<SimClock>,
     pub snapshots: [Option<Snapshot>; snapshots::SLOTS],
     pub ranges: [Option<Range>; walks::SLOTS],
+    pub transactions: [Option<Transaction>; transactions::SLOTS],
     /// Commits whose second half was left.
     pub left: Vec<Commit>,
     /// What was there after a power cut that may have lost something.
@@ -40,6 +41,7 @@ impl Database {
             clock: Arc::new(SimClock::new(1)),
             snapshots: Default::default(),
             ranges: Default::default(),
+            transactions: Default::default(),
             left: Vec::new(),
             found: None,
             vfs: MemVfs::new(),
@@ -90,7 +92,7 @@ impl Database {
 
     /// Lets go of everything that is open on it.
     pub fn let_go(&mut self) {
-        (self.snapshots, self.ranges) = Default::default();
+        (self.snapshots, self.ranges, self.transactions) = Default::default();
         self.left.clear();
     }
 

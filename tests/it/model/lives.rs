@@ -38,6 +38,7 @@ impl Lives {
     }
 
     pub fn on_map(&self, map: &mut Model, answer: &mut Answer) {
+        map.transactions = Default::default();
         match self {
             Lives::Close => {
                 let present = map.snapshots.iter_mut().flatten().filter(|then| then.life == map.life);
@@ -57,6 +58,7 @@ impl Lives {
 
     pub fn on_db(&self, db: &mut Database, answer: &mut Answer) -> Result<()> {
         db.left.clear();
+        db.transactions = Default::default();
         match self {
             Lives::Close => {
                 db.db().close()?;

@@ -2,7 +2,8 @@
 
 use super::answer::Answer;
 use super::data::{Key, Keys, Look, V};
-use super::{snapshots, walks};
+use super::transactions::Tx;
+use super::{snapshots, transactions, walks};
 use siltstone::Durability;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -18,6 +19,8 @@ pub struct Model {
     pub snapshots: [Option<Then>; snapshots::SLOTS],
     /// By slot, what is left to give out.
     pub ranges: [Option<VecDeque<(Key, Look)>>; walks::SLOTS],
+    /// By slot.
+    pub transactions: [Option<Tx>; transactions::SLOTS],
     /// How often the database was opened anew.
     pub life: usize,
     /// On the monotonic clock.
@@ -71,6 +74,7 @@ impl Model {
             map: Map::new(),
             snapshots: Default::default(),
             ranges: Default::default(),
+            transactions: Default::default(),
             life: 0,
             now: Duration::ZERO,
             default: Durability::Os,
@@ -87,6 +91,9 @@ impl Model {
         let pairs: Vec<_> =
             pairs.iter().map(|(key, value)| (self.keys.get(*key).clone(), value.map(V::look))).collect();
         apply(&mut self.map, &pairs);
+        for tx in self.transactions.iter_mut().flatten() {
+            tx.changed.extend(pairs.iter().map(|(key, _)| key.clone()));
+        }
         if let Some(past) = &mut self.past {
             past.since.push(pairs);
         }

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! In reading order: [`data`], keys and values; [`op`], the operations, with a file for each idea: [`writes`], [`reads`],
-//! [`walks`], [`snapshots`], [`upkeep`], [`lives`], [`time`]; [`map`] and [`database`], what they are done to; [`answer`];
+//! [`walks`], [`snapshots`], [`transactions`], [`upkeep`], [`lives`], [`time`]; [`map`] and [`database`], what they are done to; [`answer`];
 //! [`options`]; [`run`], one list of operations; [`after`], what is checked at its end; [`shrink`], a list that goes wrong
 //! made short; [`found`], short lists that went wrong once.
 //!
@@ -35,6 +35,7 @@ mod run;
 mod shrink;
 mod snapshots;
 mod time;
+mod transactions;
 mod upkeep;
 mod walks;
 mod writes;

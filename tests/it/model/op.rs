@@ -12,6 +12,7 @@ use super::map::Model;
 use super::reads::Reads;
 use super::snapshots::Snapshots;
 use super::time::Time;
+use super::transactions::Transactions;
 use super::upkeep::Upkeep;
 use super::walks::Walks;
 use super::writes::Writes;
@@ -27,6 +28,7 @@ pub enum Op {
     Upkeep(Upkeep),
     Lives(Lives),
     Time(Time),
+    Transactions(Transactions),
 }
 
 /// What a stream is like: how often each idea comes, and what is common to its operations.
@@ -36,7 +38,7 @@ pub struct Shape {
     /// Whether power cuts may lose what was not durable. What is left depends on the options then, so histories differ.
     pub lossy: bool,
     /// The sum of the weights up to each idea.
-    weights: [usize; 7],
+    weights: [usize; 8],
     /// Numbers for values, so that no two are alike.
     pub stamp: u32,
 }
@@ -45,7 +47,7 @@ impl Shape {
     /// Some ideas come more often in a stream than in another, and some not at all: what they do to each other is seen best
     /// when the others do not get in between (Groce and others, "Swarm testing", 2012).
     pub fn random(random: &mut Random, lossy: bool) -> Shape {
-        let usual = [420, 250, 200, 60, 25, 7, 10];
+        let usual = [420, 250, 200, 60, 25, 7, 10, 120];
         let mut sum = 0;
         let weights = usual.map(|usual| {
             sum += usual * *random.pick(&[0, 1, 1, 1, 3]);
@@ -59,7 +61,7 @@ impl Shape {
 
 impl Op {
     pub fn random(random: &mut Random, shape: &mut Shape) -> Op {
-        let at = random.below(shape.weights[6]);
+        let at = random.below(shape.weights[7]);
         match shape.weights.iter().position(|sum| at < *sum) {
             Some(0) => Op::Writes(Writes::random(random, shape)),
             Some(1) => Op::Reads(Reads::random(random, shape)),
@@ -67,7 +69,8 @@ impl Op {
             Some(3) => Op::Snapshots(Snapshots::random(random, shape)),
             Some(4) => Op::Upkeep(Upkeep::random(random, shape)),
             Some(5) => Op::Lives(Lives::random(random, shape)),
-            _ => Op::Time(Time::random(random)),
+            Some(6) => Op::Time(Time::random(random)),
+            _ => Op::Transactions(Transactions::random(random, shape)),
         }
     }
 
@@ -80,6 +83,7 @@ impl Op {
             Op::Upkeep(op) => op.on_map(map, answer),
             Op::Lives(op) => op.on_map(map, answer),
             Op::Time(op) => op.on_map(map),
+            Op::Transactions(op) => op.on_map(map, answer),
         }
     }
 
@@ -96,6 +100,7 @@ impl Op {
                 op.on_db(db);
                 Ok(())
             }
+            Op::Transactions(op) => op.on_db(db, answer),
         };
         if let Err(error) = done {
             answer.fact(error);

@@ -6,7 +6,7 @@ use super::database::Database;
 use super::map::{Map, Model};
 use super::op::Shape;
 use crate::support::Random;
-use siltstone::{Db, Range, Result, Slice, Snapshot};
+use siltstone::{Db, Range, Result, Slice, Snapshot, Transaction, TransactionRange};
 use std::ops::Bound;
 
 /// How many iterators can be open at once.
@@ -67,6 +67,17 @@ impl Span {
     fn prefix(keys: &Keys, key: u32, len: usize) -> &[u8] {
         let key = keys.bytes(key);
         &key[..key.len().min(len)]
+    }
+
+    /// A walk of a transaction over it.
+    pub fn on_transaction(&self, tx: &Transaction, keys: &Keys) -> TransactionRange {
+        match self {
+            Span::All => tx.iter(),
+            Span::Prefix { key, len } => tx.prefix(Span::prefix(keys, *key, *len)),
+            Span::Between { lower, upper } => {
+                tx.range::<&[u8]>((lower.map(|n| keys.bytes(n)), upper.map(|n| keys.bytes(n))))
+            }
+        }
     }
 
     /// The pairs of the map in it.

@@ -116,12 +116,7 @@ impl Writes {
             _ => (Form::Write, None),
         };
         map.write(&self.pairs());
-        match durability.map_or(map.default, Durability::from) {
-            Durability::Sync if form == Form::Left => map.leave(),
-            Durability::Sync => map.durable(Durable::AllSoFar),
-            Durability::Interval(interval) => map.within(interval),
-            Durability::Os => {}
-        }
+        acknowledged(map, form, durability);
     }
 
     pub fn on_db(&self, db: &mut Database) -> Result<()> {
@@ -172,6 +167,16 @@ impl Writes {
             }
             _ => Vec::new(),
         }
+    }
+}
+
+/// What the last write vouches for, once it was given to the database in this form.
+pub fn acknowledged(map: &mut Model, form: Form, durability: Option<Kind>) {
+    match durability.map_or(map.default, Durability::from) {
+        Durability::Sync if form == Form::Left => map.leave(),
+        Durability::Sync => map.durable(Durable::AllSoFar),
+        Durability::Interval(interval) => map.within(interval),
+        Durability::Os => {}
     }
 }
 

@@ -1,7 +1,8 @@
 //! What expiry has to do with picking: expired data goes within a stated time, without anybody reading it.
 //!
 //! (X1) A table in which everything has expired for all readers, or is a tombstone, is *dropped* unread, as soon as nothing
-//!      older lies where it could come back: in no level below, and for level 0 in no older table of it.
+//!      older lies where it could come back: in no level below, and for level 0 in no older table of it. And as soon as no
+//!      snapshot is older than anything in it: a transaction that reads at that snapshot asks what was written since.
 //! (X2) A table is *due* when its earliest expiry is longer ago than the lag. It is rewritten: into the level below where it
 //!      meets keys there, in place otherwise. What comes out has nothing that had expired when the job began, so a table is
 //!      rewritten for this reason at most once in a lag.
@@ -65,6 +66,7 @@ impl Picker<'_> {
         table.expiring > 0
             && table.expiring + table.tombstones == table.entries
             && table.max_expiry <= self.shape.expiry().horizon
+            && table.max_seq <= self.shape.oldest_snapshot()
     }
 
     /// True when an older version of a key of the table may lie in its own level.
