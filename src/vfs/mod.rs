@@ -11,6 +11,9 @@
 //!      crash a file may be longer than what of its content survived (zeros between), or shorter.
 //! (V4) A failed sync is never repeated by the engine: the operating system may have dropped the pages.
 //! (V5) A map shows the file as it was when mapped; the engine maps only finished files that never change.
+//! (V6) A hard link is one more name for the same file: what of it was durable is so under each name, and the new name
+//!      itself is durable after `Vfs::sync_dir` of its directory (V2). Either name may go without the other. The engine
+//!      links only finished files that never change.
 //!
 //! The engine reaches files only through [`Dir`] and [`OpenFile`], which attach the operation and the path to every
 //! error. Implementations: [`std`](mod@std) for the operating system, [`mem`] in memory with crash images,
@@ -64,6 +67,16 @@ pub trait Vfs: Send + Sync + Debug {
     /// # Errors
     /// What the operating system says.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Gives the file `from` the further name `to`, which must not exist, perhaps in another directory (V6).
+    ///
+    /// A file system that cannot do so says `Unsupported`, as this default does; the engine then copies the file.
+    ///
+    /// # Errors
+    /// What the operating system says; `AlreadyExists` when there is a file `to`.
+    fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let _ = (from, to);
+        Err(io::ErrorKind::Unsupported.into())
+    }
     /// Removes a file. Maps and handles of it stay good.
     ///
     /// # Errors
@@ -255,6 +268,15 @@ impl Dir {
     pub fn rename(&self, from: &str, to: &str) -> Result<()> {
         let path = self.join(from);
         self.vfs.rename(&path, &self.join(to)).map_err(|e| Error::io("rename", &path, e))
+    }
+
+    /// Gives a file a further name: the same one, in the directory `into` (V6).
+    ///
+    /// # Errors
+    /// [`Error::Io`] or [`Error::DiskFull`].
+    pub fn link(&self, name: &str, into: &Dir) -> Result<()> {
+        let path = into.join(name);
+        self.vfs.hard_link(&self.join(name), &path).map_err(|e| Error::io("link", &path, e))
     }
 
     /// Removes a file.
