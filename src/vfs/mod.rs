@@ -349,6 +349,11 @@ impl Debug for OpenFile {
 
 #[expect(clippy::len_without_is_empty, reason = "a length in bytes, not a collection")]
 impl OpenFile {
+    /// No file at all, where one is expected that nobody will touch: reading and writing fail.
+    pub(crate) fn none(path: &Path) -> OpenFile {
+        OpenFile { path: path.into(), inner: Arc::new(NoFile) }
+    }
+
     /// Its path.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -458,5 +463,34 @@ impl OpenFile {
     /// [`Error::Io`].
     pub fn map(&self) -> Result<Arc<dyn Mapped>> {
         self.inner.map().map_err(|e| Error::io("map", &self.path, e))
+    }
+}
+
+/// See [`OpenFile::none`].
+struct NoFile;
+
+impl File for NoFile {
+    fn read_at(&self, _: &mut [u8], _: u64) -> io::Result<usize> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn write_at(&self, _: &[u8], _: u64) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn set_len(&self, _: u64) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn map(&self) -> io::Result<Arc<dyn Mapped>> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 }

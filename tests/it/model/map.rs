@@ -2,9 +2,10 @@
 
 use super::answer::Answer;
 use super::data::{Key, Keys, Look, V};
-use super::{snapshots, walks};
+use super::snapshots;
+use super::walks::{self, Bounds, Walk};
 use siltstone::Durability;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,9 @@ pub struct Model {
     /// By slot.
     pub snapshots: [Option<Then>; snapshots::SLOTS],
     /// By slot, what is left to give out.
-    pub ranges: [Option<VecDeque<(Key, Look)>>; walks::SLOTS],
+    pub ranges: [Option<Walk>; walks::SLOTS],
+    /// By slot, where a walk in pages goes on.
+    pub pages: [Option<Bounds>; walks::SLOTS],
     /// How often the database was opened anew.
     pub life: usize,
     /// On the monotonic clock.
@@ -71,6 +74,7 @@ impl Model {
             map: Map::new(),
             snapshots: Default::default(),
             ranges: Default::default(),
+            pages: Default::default(),
             life: 0,
             now: Duration::ZERO,
             default: Durability::Os,
