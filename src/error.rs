@@ -77,12 +77,11 @@ pub enum Error {
         path: PathBuf,
     },
 
-    /// A write to the log or the manifest failed, so nothing more is acknowledged. Reads go on.
-    #[error(
-        "the database is read-only since a write to its files failed ({cause}): close it and open it again"
-    )]
+    /// A write to the log or the manifest failed, so nothing more is acknowledged; or it was opened for reading only. Reads go
+    /// on.
+    #[error("the database is read-only{}", why_read_only(cause))]
     ReadOnly {
-        /// The failure that made it so.
+        /// The failure that made it so; [`Error::InvalidArgument`] when it was opened so.
         cause: Arc<Error>,
     },
 
@@ -218,6 +217,13 @@ impl std::fmt::Display for StallReason {
 fn is_want_of_files(source: &io::Error) -> bool {
     let numbers: &[i32] = if cfg!(unix) { &[23, 24] } else { &[4] };
     source.raw_os_error().is_some_and(|number| numbers.contains(&number))
+}
+
+fn why_read_only(cause: &Error) -> String {
+    match cause {
+        Error::InvalidArgument { what } => format!(": {what}"),
+        cause => format!(" since a write to its files failed ({cause}): close it and open it again"),
+    }
 }
 
 /// What to do about an error of the operating system, where it is known.

@@ -28,8 +28,9 @@
 //!   require what it finds ([`WriteBatch::require_absent`]).
 //! - **Errors** say what failed, on which file, where, and what to do next. An absent key is no error. [`Error::ReadOnly`]
 //!   means that a sync or a write of the log failed: reads go on; open again to write.
-//! - **No runtime.** The library is blocking and starts a few threads of its own. For async callers [`Db::commit_now`] and
-//!   [`Db::poll_room`] never block on a write, and a [`Commit`] is a future on any runtime; reads may block on the disk.
+//! - **No runtime.** The library is blocking and starts a few threads of its own. For tasks there are [`Db::write_async`],
+//!   [`Db::sync_async`], [`Db::flush_async`], [`Keyspace::get_async`] and [`Range::page_async`], futures on any runtime; a read
+//!   that needs no disk completes at once.
 //!
 //! `docs/promises.md` in the repository lists what may be relied upon, with its limits and the tests behind it.
 //!
@@ -68,13 +69,14 @@ pub use engine::options::{Background, Compression, Durability, Options};
 
 // What goes in, and what comes out.
 pub use engine::batch::{KeyspaceRef, Within, WriteBatch};
-pub use engine::db::{Commit, Range, WriteOptions};
+pub use engine::db::{Commit, Page, Range, RangeKeys, WriteOptions};
+pub use engine::db::{FlushAsync, GetAsync, PageAsync, SyncAsync, WriteAsync};
 pub use engine::db::{Transaction, TransactionRange, TransactionWithin};
 pub use engine::slice::Slice;
 
 // What it tells about itself.
 pub use engine::check::report::{Finding, Progress, Unread, VerifyReport};
-pub use engine::db::{LevelStats, RecoveryReport, Stats, Trouble, Work};
+pub use engine::db::{CheckpointReport, LevelStats, RecoveryReport, Stats, Trouble, Work};
 pub use engine::repair::keys::{KeyBound, KeyRange};
 pub use engine::repair::report::{Loss, RepairReport, TablesBy};
 pub use error::{Error, Result};

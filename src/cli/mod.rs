@@ -18,6 +18,7 @@ mod record;
 mod report;
 mod text;
 
+mod checkpoint;
 mod compact;
 mod delete;
 mod dump;
@@ -72,6 +73,7 @@ enum Command {
     Stats(stats::Stats),
     Verify(verify::Verify),
     Repair(repair::Repair),
+    Checkpoint(checkpoint::Checkpoint),
     Compact(compact::Compact),
     Inspect(inspect::Inspect),
 }
@@ -89,6 +91,7 @@ impl Command {
             Command::Stats(command) => command.run(data_dir),
             Command::Verify(command) => command.run(data_dir),
             Command::Repair(command) => command.run(data_dir),
+            Command::Checkpoint(command) => command.run(data_dir),
             Command::Compact(command) => command.run(data_dir),
             Command::Inspect(command) => command.run(data_dir),
         }

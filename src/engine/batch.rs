@@ -57,7 +57,8 @@ pub struct WriteBatch {
 /// Names a keyspace in a batch: what [`WriteBatch::within`] takes, made from a `&Keyspace`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyspaceRef {
-    pub(crate) database: u64,
+    /// Which opening of a database it belongs to; 0 for any.
+    pub(crate) opening: u64,
     pub(crate) id: KeyspaceId,
     /// What its values live for unless told otherwise.
     pub(crate) ttl: Option<Duration>,
@@ -65,7 +66,7 @@ pub struct KeyspaceRef {
 
 impl KeyspaceRef {
     /// The keyspace without a name, of any database.
-    pub(crate) const ROOT: KeyspaceRef = KeyspaceRef { database: 0, id: KeyspaceId::DEFAULT, ttl: None };
+    pub(crate) const ROOT: KeyspaceRef = KeyspaceRef { opening: 0, id: KeyspaceId::DEFAULT, ttl: None };
 }
 
 /// The writes of a batch to one keyspace: see [`WriteBatch::within`].

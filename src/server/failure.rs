@@ -19,6 +19,9 @@ pub(super) fn busy() -> Reply {
 pub(super) fn describe(error: &Error) -> Cow<'static, str> {
     let text = match error {
         Error::Closed => "the database is closed",
+        Error::ReadOnly { cause } if matches!(**cause, Error::InvalidArgument { .. }) => {
+            return "the database was opened for reading only".into();
+        }
         Error::ReadOnly { .. } => "the database is read-only since a write to its files failed",
         Error::DiskFull { .. } => "the disk of the server is full",
         Error::Corruption(_) => "stored data is damaged",

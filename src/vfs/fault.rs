@@ -27,11 +27,13 @@
 //!
 //! (F1) A rule counts the operations it matches, whether another rule fails them or not. The first rule in the order of
 //!      injection that is due decides.
-//! (F2) A file keeps the name it was opened under, also when it is renamed later. A rename matches by either name.
+//! (F2) A file keeps the name it was opened under, also when it is renamed later. A rename matches by either name, and so
+//!      does a hard link.
 //! (F3) An effect that does not fit the operation is a plain failure: a short write of a sync just fails. Only
 //!      [`Effect::ShortRead`], which is no failure, leaves other operations alone.
 //! (F4) Space is counted by the lengths of files, holes included, and comes back with a removal, a cut or a
-//!      replacement, even while the old file is still open.
+//!      replacement, even while the old file is still open. A further name takes none, and the space comes back with the
+//!      first of the names that goes.
 
 mod rule;
 mod space;
@@ -163,6 +165,10 @@ impl Vfs for FaultVfs {
         self.plan.run(Op::Rename, &[from, to], || {
             if from == to { rename() } else { self.plan.space.freeing(&*self.inner, to, rename) }
         })
+    }
+
+    fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.plan.run(Op::Link, &[from, to], || self.inner.hard_link(from, to))
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {

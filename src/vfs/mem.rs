@@ -28,7 +28,7 @@
 //! # Crash at every operation, in one run
 //!
 //! Operations that change something are numbered from 0: creating, truncating and locking, `write_at`, `set_len`,
-//! `sync_data`, `sync_dir`, `create_dir_all`, `rename`, `remove`. Reads are not counted, because a crash before a read
+//! `sync_data`, `sync_dir`, `create_dir_all`, `rename`, `hard_link`, `remove`. Reads are not counted, because a crash before a read
 //! is a crash before the next change. Run the work once, with [`MemVfs::schedule_crashes`] for all operations and
 //! policies; note [`MemVfs::op_count`] at each acknowledgement; then open each of [`MemVfs::take_crash_images`] and compare.
 //!
@@ -305,6 +305,16 @@ impl State {
         }
         Ok(())
     }
+
+    fn hard_link(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        let inode = Arc::clone(self.tree.file(from)?);
+        let (index, dir, name) = self.tree.parent(to)?;
+        if dir.names.contains_key(&name) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        self.tree.change(index, NameChange::Create(name, Node::File(inode)));
+        Ok(())
+    }
 }
 
 impl Vfs for MemVfs {
@@ -325,6 +335,10 @@ impl Vfs for MemVfs {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.begin().rename(from, to)
+    }
+
+    fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.begin().hard_link(from, to)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {

@@ -11,6 +11,9 @@
 //!      crash a file may be longer than what of its content survived (zeros between), or shorter.
 //! (V4) A failed sync is never repeated by the engine: the operating system may have dropped the pages.
 //! (V5) A map shows the file as it was when mapped; the engine maps only finished files that never change.
+//! (V6) A hard link is one more name for the same file: what of it was durable is so under each name, and the new name
+//!      itself is durable after `Vfs::sync_dir` of its directory (V2). Either name may go without the other. The engine
+//!      links only finished files that never change.
 //!
 //! The engine reaches files only through [`Dir`] and [`OpenFile`], which attach the operation and the path to every
 //! error. Implementations: [`std`](mod@std) for the operating system, [`mem`] in memory with crash images,
@@ -64,6 +67,16 @@ pub trait Vfs: Send + Sync + Debug {
     /// # Errors
     /// What the operating system says.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Gives the file `from` the further name `to`, which must not exist, perhaps in another directory (V6).
+    ///
+    /// A file system that cannot do so says `Unsupported`, as this default does; the engine then copies the file.
+    ///
+    /// # Errors
+    /// What the operating system says; `AlreadyExists` when there is a file `to`.
+    fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let _ = (from, to);
+        Err(io::ErrorKind::Unsupported.into())
+    }
     /// Removes a file. Maps and handles of it stay good.
     ///
     /// # Errors
@@ -257,6 +270,15 @@ impl Dir {
         self.vfs.rename(&path, &self.join(to)).map_err(|e| Error::io("rename", &path, e))
     }
 
+    /// Gives a file a further name: the same one, in the directory `into` (V6).
+    ///
+    /// # Errors
+    /// [`Error::Io`] or [`Error::DiskFull`].
+    pub fn link(&self, name: &str, into: &Dir) -> Result<()> {
+        let path = into.join(name);
+        self.vfs.hard_link(&self.join(name), &path).map_err(|e| Error::io("link", &path, e))
+    }
+
     /// Removes a file.
     ///
     /// # Errors
@@ -327,6 +349,11 @@ impl Debug for OpenFile {
 
 #[expect(clippy::len_without_is_empty, reason = "a length in bytes, not a collection")]
 impl OpenFile {
+    /// No file at all, where one is expected that nobody will touch: reading and writing fail.
+    pub(crate) fn none(path: &Path) -> OpenFile {
+        OpenFile { path: path.into(), inner: Arc::new(NoFile) }
+    }
+
     /// Its path.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -436,5 +463,34 @@ impl OpenFile {
     /// [`Error::Io`].
     pub fn map(&self) -> Result<Arc<dyn Mapped>> {
         self.inner.map().map_err(|e| Error::io("map", &self.path, e))
+    }
+}
+
+/// See [`OpenFile::none`].
+struct NoFile;
+
+impl File for NoFile {
+    fn read_at(&self, _: &mut [u8], _: u64) -> io::Result<usize> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn write_at(&self, _: &[u8], _: u64) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn set_len(&self, _: u64) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn map(&self) -> io::Result<Arc<dyn Mapped>> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 }

@@ -7,6 +7,8 @@
 //! (S2) The lock is an advisory lock on an open file (`flock`, `LockFileEx`). It belongs to the open file and not to the
 //!      process, so a second lock in the same process is refused as well; and it ends when the process ends.
 //! (S3) A directory is not a file: `open` and `len` of one are errors.
+//! (S4) A hard link is refused across file systems, by those that have none (FAT says that it is not permitted), and
+//!      beyond a number of names that differs; `AlreadyExists` is told apart from these.
 //!
 //! Rejected: a lock file that holds a process id (stale after a crash), `fcntl` locks (they do not see a second open in
 //! the same process, and closing any other handle of the file drops them), `O_DIRECT` (reads are mapped).
@@ -62,6 +64,10 @@ impl Vfs for StdVfs {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         fs::rename(from, to)
+    }
+
+    fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::hard_link(from, to)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {

@@ -16,6 +16,7 @@ pub(super) fn check_contract(vfs: Arc<dyn Vfs>, root: &Path) {
     check_opening(&dir);
     check_content(&dir);
     check_names(&dir);
+    check_links(&dir);
     check_directories(&*vfs, &dir);
     check_locks(&dir);
 }
@@ -83,6 +84,24 @@ fn check_names(dir: &Dir) {
     kept.sync().unwrap();
     dir.sync().unwrap();
     assert!(dir.list().unwrap().is_empty());
+}
+
+fn check_links(dir: &Dir) {
+    let elsewhere = Dir::new(Arc::clone(dir.vfs()), dir.join("c"));
+    elsewhere.create_all().unwrap();
+    dir.open("f", Mode::CreateNew).unwrap().write_at(b"one", 0).unwrap();
+    dir.link("f", &elsewhere).unwrap();
+    assert_eq!(kind(dir.link("f", &elsewhere).unwrap_err()), ErrorKind::AlreadyExists);
+    assert_eq!(kind(dir.link("missing", &elsewhere).unwrap_err()), ErrorKind::NotFound);
+    dir.open("f", Mode::Write).unwrap().write_at(b"two", 0).unwrap();
+    assert_eq!(elsewhere.open("f", Mode::Read).unwrap().read_all(10).unwrap(), b"two", "one file");
+    dir.remove("f").unwrap();
+    assert_eq!(dir.len("f").unwrap(), None);
+    assert_eq!(elsewhere.open("f", Mode::Read).unwrap().read_all(10).unwrap(), b"two");
+    dir.open("f", Mode::CreateNew).unwrap();
+    assert_eq!(elsewhere.len("f").unwrap(), Some(3), "another file under the old name");
+    dir.remove("f").unwrap();
+    elsewhere.remove("f").unwrap();
 }
 
 fn check_directories(vfs: &dyn Vfs, dir: &Dir) {

@@ -227,6 +227,23 @@ fn a_database_that_does_not_open_is_verified_and_repaired() {
 }
 
 #[test]
+fn a_checkpoint_is_a_database_of_its_own() {
+    let place = Place::new();
+    place.ok(&["put", "a", "1"]);
+    let run = place.run(&["checkpoint", "data", "copy"]);
+    assert_eq!((run.status, run.stdout.len()), (0, 0), "{run:?}");
+    assert!(run.stderr.contains("copy: 1 tables with") && run.stderr.contains("shared"), "{}", run.stderr);
+    place.ok(&["put", "a", "2"]);
+    assert_eq!(place.ok(&["get", "a", "--data-dir", "copy"]), "1");
+    assert_eq!(place.ok(&["get", "a"]), "2");
+    place.ok(&["verify", "copy"]);
+    place.fails(&["checkpoint", "data", "copy"], 1, "copy is not empty");
+    place.fails(&["checkpoint", "data", "data/copy"], 1, "lies in");
+    place.fails(&["checkpoint", "nowhere", "other"], 1, "there is no database in nowhere");
+    assert!(!place.path().join("other").exists());
+}
+
+#[test]
 fn serve_prints_where_it_listens_and_keeps_what_it_was_given() {
     let place = Place::new();
     let mut server = Server::start(&place, &[]);

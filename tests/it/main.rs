@@ -2,6 +2,7 @@
 //!
 //! | module | the danger |
 //! |---|---|
+//! | [`checkpoint`] | a copy that was made while writes went on is half of one, or the two databases harm each other |
 //! | [`cli`] | the command line says that all went well and it did not, or the other way round |
 //! | [`concurrency`] | threads at the same time see half a batch, an older state, a file that is gone, or wait for ever |
 //! | [`crash`] | a power cut loses what was promised, shows what was never written, or leaves a database that does not open |
@@ -9,8 +10,11 @@
 //! | [`errors`] | bad input or a wrong folder gives an error that does not help, or harms what is there |
 //! | [`expiry`] | what has expired is seen, or comes back, or keeps its space |
 //! | [`faults`] | a file operation fails, or the disk is full, and the database panics, hangs, lies or loses |
+//! | [`futures`] | a task is never woken, waits for a disk, or cannot be dropped |
 //! | [`golden`] | this build does not read what an earlier one wrote, or touches what a later one wrote |
+//! | [`read_only`] | whoever only looks on changes something, or sees a state that never was, or takes a busy writer for damage |
 //! | [`repair`] | what is sound is lost together with what is damaged, or nobody says what was |
+//! | [`pages`] | a walk that is interrupted misses a key, or gives one twice |
 //! | [`packages`] | what works on made-up keys does not work on real ones |
 //! | [`kill`] | the program is killed, and something it acknowledged is gone, or something nobody sent is there |
 //! | [`limits`] | descriptors, memory or stack run out, or somebody claims to need a great deal of them |
@@ -32,6 +36,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod checkpoint;
 #[cfg(feature = "cli")]
 mod cli;
 mod concurrency;
@@ -40,6 +45,7 @@ mod damage;
 mod errors;
 mod expiry;
 mod faults;
+mod futures;
 mod golden;
 mod history;
 mod keyspaces;
@@ -53,11 +59,13 @@ mod memory;
 mod model;
 #[cfg(feature = "cli")]
 mod packages;
+mod pages;
 #[cfg(all(feature = "planted-bugs", feature = "cli"))]
 #[path = "../common/planted/mod.rs"]
 mod planted;
 #[cfg(feature = "cli")]
 mod program;
+mod read_only;
 mod repair;
 mod seams;
 mod smoke;

@@ -8,6 +8,7 @@
 //! | [`room`] | a writer that waits for room for ever, or for longer than its deadline |
 //! | [`simulation`] | anything at all, over several lives with faults and power cuts, from one number |
 //! | [`transactions`] | two transactions that both commit, though no order explains it, or an increment that is lost |
+//! | [`tasks`] | a task that is never woken, a checkpoint or a look from outside that is no state |
 //! | [`work`] | flushes, compactions and statistics that wait for each other, or leave files behind |
 //!
 //! Runs under `RUSTFLAGS="--cfg shuttle"` only, since the engine is compiled over other locks then (`docs/contributing.md`).
@@ -35,6 +36,8 @@ mod reading;
 mod room;
 #[cfg(shuttle)]
 mod simulation;
+#[cfg(shuttle)]
+mod tasks;
 #[cfg(shuttle)]
 mod transactions;
 #[cfg(shuttle)]

@@ -198,6 +198,11 @@ impl Vfs for Interleaved {
         self.inner.rename(from, to)
     }
 
+    fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        breathe();
+        self.inner.hard_link(from, to)
+    }
+
     fn remove(&self, path: &Path) -> io::Result<()> {
         breathe();
         self.inner.remove(path)

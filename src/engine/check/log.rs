@@ -40,7 +40,7 @@ pub struct Extent<'a> {
 pub fn check_log(dir: &Dir, extent: Extent<'_>, report: &mut VerifyReport) {
     let Extent { database, numbers, first, base, newest, limit } = extent;
     let found = RefCell::new(VerifyReport::default());
-    let load = |file: &crate::vfs::OpenFile| load_around(file, &mut found.borrow_mut());
+    let load = |dir: &Dir, name: &str| load_around(&dir.open(name, Mode::Read)?, &mut found.borrow_mut());
     let request = Request { dir, database, numbers, first, base: Some(base), newest, limit, load: &load };
     let mut apply = |record: &Record<'_>, path: &Path, offset: u64| {
         if let Err(error) = check_batch(record, path, offset) {

@@ -34,7 +34,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 /// Starts the threads.
 pub fn start(inner: &Arc<Inner>) -> Result<Vec<JoinHandle<()>>> {
-    if inner.options.background == Background::Stepped {
+    if inner.observes || inner.options.background == Background::Stepped {
         return Ok(Vec::new());
     }
     type Body = fn(&Inner);

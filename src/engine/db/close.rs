@@ -63,9 +63,13 @@ impl Handle {
         self.inner.set_closed();
         drop(self.inner.commit.lock());
         self.inner.stop_threads(threads);
+        self.inner.readers.end();
+        // A checkpoint that is being made gives up; it names files that may be gone when the folder is opened again.
+        drop(self.inner.checkpointing.lock());
         // For those who await a commit: nobody else would wake them now.
         let synced = self.inner.sync_all();
         let closed = match poisoned {
+            _ if self.inner.observes => Ok(()),
             // What the files hold is not certain: leave them to the next open.
             Some(cause) => Err(Error::ReadOnly { cause }),
             None => synced.and_then(|()| self.inner.shut_down()),
@@ -134,28 +138,43 @@ impl Inner {
 
     /// Seals the active buffer and waits until everything that was in buffers is in tables.
     pub fn flush_all(&self) -> Result<()> {
-        self.check_writable()?;
-        *self.flush_error.lock() = None;
+        self.begin_flush()?;
         let mut goal = None;
-        // The thread may be resting after a failure.
-        self.signals.flush.raise();
         loop {
             let seen = self.signals.room.count();
-            self.check_writable()?;
-            if goal.is_none() {
-                goal = self.seal_if_room()?;
-            }
-            if goal.is_some_and(|goal| !self.waits_for_flush(goal)) {
+            if self.flush_has_reached(&mut goal)? {
                 return Ok(());
             }
             if self.options.background == crate::engine::options::Background::Stepped {
                 self.flush_sealed()?;
                 continue;
             }
-            if let Some(error) = self.flush_error.lock().take() {
-                return Err(error);
-            }
             self.signals.room.wait(seen, None);
+        }
+    }
+
+    /// From now on an error of the flush thread is one of whoever waits for a flush.
+    pub fn begin_flush(&self) -> Result<()> {
+        self.check_writable()?;
+        *self.flush_error.lock() = None;
+        // The thread may be resting after a failure.
+        self.signals.flush.raise();
+        Ok(())
+    }
+
+    /// Whether all that was written before the first call is in tables; if not, look again when `room` was raised. The active buffer
+    /// is sealed as soon as that is possible, and `goal` is where it ended.
+    pub fn flush_has_reached(&self, goal: &mut Option<u64>) -> Result<bool> {
+        self.check_writable()?;
+        if goal.is_none() {
+            *goal = self.seal_if_room()?;
+        }
+        if goal.is_some_and(|goal| !self.waits_for_flush(goal)) {
+            return Ok(true);
+        }
+        match self.flush_error.lock().take() {
+            Some(error) => Err(error),
+            None => Ok(false),
         }
     }
 

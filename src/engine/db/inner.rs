@@ -2,7 +2,7 @@
 //!
 //! # Locks, in the order they may be taken
 //!
-//! 0. `compacting`: held by whoever carries out a compaction. `keyspaces`: held while one is looked up or made.
+//! 0. `compacting`: held by whoever carries out a compaction. `checkpointing`: held while a checkpoint is made. `keyspaces`: held while one is looked up or made.
 //! 1. `commit`: the end of the log and the active buffer. Held for one batch. No sync under it.
 //! 2. `manifest`: appending edits, with its sync. Only background work and open/close take it.
 //! 3. `buffers`: which buffers wait for their flush, and publishing a super version. A few stores long.
@@ -17,6 +17,7 @@
 use super::counters::Counters;
 use super::deadline::Deadline;
 use super::group_sync::GroupSync;
+use super::readers::Readers;
 use super::signal::Signal;
 use super::snapshot_list::SnapshotList;
 use super::status::Status;
@@ -36,12 +37,16 @@ use crate::engine::sstable::{Block, TableSummary};
 use crate::engine::wal::segment::Segment;
 use crate::engine::wal::writer::Writer;
 use crate::sync::atomic::{AtomicBool, AtomicU64};
-use crate::sync::{ArcSwap, Mutex};
+use crate::sync::{ArcSwap, Mutex, plain};
 use crate::vfs::Dir;
 use crate::{Error, Result};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// How often a database was opened in this process, successfully or not. No scheduler needs to see it (`sync` Y2): it orders
+/// nothing.
+static OPENINGS: plain::atomic::AtomicU64 = plain::atomic::AtomicU64::new(1);
 
 /// An open database.
 pub struct Inner {
@@ -49,6 +54,10 @@ pub struct Inner {
     pub options: Options,
     pub dir: Dir,
     pub database: u64,
+    /// It was opened for reading only: somebody else may be writing to the files.
+    pub observes: bool,
+    /// Which opening this is, of all in the process. A copy of a database has the same id, and other keyspaces.
+    pub opening: u64,
     pub files: Arc<TableFiles>,
     pub cache: Arc<Cache<Block>>,
 
@@ -64,6 +73,7 @@ pub struct Inner {
     pub throttle: Throttle,
     pub counters: Counters,
     pub signals: Signals,
+    pub readers: Readers,
     /// Raised at close: background work ends at its next look.
     pub stop: AtomicBool,
     /// The capacity of the largest log segment so far.
@@ -90,6 +100,8 @@ pub struct Inner {
     pub full_since: Mutex<Option<Duration>>,
     /// Held by whoever compacts. Comes before all other locks.
     pub compacting: Mutex<()>,
+    /// Held by whoever makes a checkpoint. Comes before all other locks.
+    pub checkpointing: Mutex<()>,
     /// The keyspaces by name, but for the one without. Comes before all other locks.
     pub keyspaces: Mutex<BTreeMap<String, Arc<Traits>>>,
     pub picker_cursors: Mutex<crate::engine::compaction::picker::Cursors>,
@@ -140,6 +152,7 @@ pub struct Buffers {
 
 /// The parts that open makes, from which the rest follows.
 pub struct Parts {
+    pub observes: bool,
     pub options: Options,
     pub dir: Dir,
     pub database: u64,
@@ -163,9 +176,11 @@ impl Inner {
         let time = parts.manifest.registry().time;
         Inner {
             cache: Arc::clone(parts.files.cache()),
+            observes: parts.observes,
             options: parts.options,
             dir: parts.dir,
             database: parts.database,
+            opening: OPENINGS.fetch_add(1, plain::atomic::Ordering::Relaxed),
             files: parts.files,
             super_version: ArcSwap::from_pointee(parts.super_version),
             visible: Padded(visible.into()),
@@ -178,6 +193,7 @@ impl Inner {
             throttle: Throttle::default(),
             counters: Counters::default(),
             signals: Signals::default(),
+            readers: Readers::default(),
             stop: AtomicBool::new(false),
             largest_segment: AtomicU64::new(0),
             spare_asked: AtomicBool::new(false),
@@ -193,6 +209,7 @@ impl Inner {
             flush_error: Mutex::default(),
             full_since: Mutex::default(),
             compacting: Mutex::default(),
+            checkpointing: Mutex::default(),
             keyspaces: Mutex::new(keyspaces),
             picker_cursors: Mutex::default(),
         }

@@ -13,7 +13,7 @@ use super::traits::Traits;
 use crate::engine::batch::{KeyspaceRef, Within, WriteBatch};
 use crate::engine::key::{self, KeyspaceId, Kind, MAX_KEY_LEN};
 use crate::engine::options::Durability;
-use crate::engine::read::{Found, NEVER};
+use crate::engine::read::{Found, NEVER, SuperVersion};
 use crate::engine::slice::Slice;
 use crate::planted::{Bug, planted};
 use crate::sync::atomic::Ordering;
@@ -256,19 +256,17 @@ impl Keyspace {
         &self.handle
     }
 
+    pub(super) fn id(&self) -> KeyspaceId {
+        self.id
+    }
+
     #[inline]
     pub(super) fn inner(&self) -> &Arc<Inner> {
         self.handle.inner()
     }
 
     fn view(&self) -> Result<View> {
-        let inner = self.inner();
-        inner.check_readable()?;
-        // The order of these two lines is `read` R1.
-        let super_version = inner.super_version.load_full();
-        let seq = inner.visible.0.load(Ordering::Acquire);
-        let moment = Moment { seq, now: inner.time.of_reader(&*inner.options.clock) };
-        Ok(View { super_version, moment, _hold: Arc::clone(&self.handle) })
+        View::now(&self.handle)
     }
 
     fn put_if(&self, key: &[u8], value: &[u8], require: impl FnOnce(&mut Within<'_>)) -> Result<bool> {
@@ -303,10 +301,37 @@ impl Keyspace {
     }
 }
 
+/// An engine key and its hash.
+type Hashed<'a> = (&'a [u8], u64);
+
 impl Inner {
     /// The value of a keyspace's `key` at a snapshot's number, or now.
     #[inline]
     pub fn get_at(&self, id: KeyspaceId, user_key: &[u8], snapshot: Option<Moment>) -> Result<Option<Found>> {
+        self.look_up(id, user_key, snapshot, |view, (key, hash), seq, now| view.get(key, hash, seq, now))
+    }
+
+    /// As [`Inner::get_at`], unless a table or a block has to be read for it: then `None`.
+    pub fn get_in_memory(
+        &self,
+        id: KeyspaceId,
+        user_key: &[u8],
+        snapshot: Option<Moment>,
+    ) -> Result<Option<Option<Found>>> {
+        let get = |view: &SuperVersion, (key, hash): Hashed<'_>, seq, now: &dyn Fn() -> u64| {
+            view.get_in_memory(key, hash, seq, now)
+        };
+        self.look_up(id, user_key, snapshot, get)
+    }
+
+    #[inline]
+    fn look_up<T>(
+        &self,
+        id: KeyspaceId,
+        user_key: &[u8],
+        snapshot: Option<Moment>,
+        read: impl FnOnce(&SuperVersion, Hashed<'_>, u64, &dyn Fn() -> u64) -> Result<T>,
+    ) -> Result<T> {
         self.check_readable()?;
         let mut short = [0; 64];
         let mut long = Vec::new();
@@ -316,10 +341,10 @@ impl Inner {
         // The order of these two lines is `read` R1.
         let view = self.super_version.load();
         match snapshot {
-            Some(Moment { seq, now }) => view.get(key, hash, seq, || now),
+            Some(Moment { seq, now }) => read(&view, (key, hash), seq, &|| now),
             None => {
                 let seq = early.unwrap_or_else(|| self.visible.0.load(Ordering::Acquire));
-                view.get(key, hash, seq, || self.now())
+                read(&view, (key, hash), seq, &|| self.now())
             }
         }
     }
@@ -367,7 +392,7 @@ fn engine_key<'a>(
 
 impl From<&Keyspace> for KeyspaceRef {
     fn from(keyspace: &Keyspace) -> KeyspaceRef {
-        KeyspaceRef { database: keyspace.inner().database, id: keyspace.id, ttl: keyspace.ttl() }
+        KeyspaceRef { opening: keyspace.inner().opening, id: keyspace.id, ttl: keyspace.ttl() }
     }
 }
 

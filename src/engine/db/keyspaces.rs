@@ -68,9 +68,11 @@ impl Inner {
 
     /// Whether every keyspace that a batch names is one of this database.
     pub fn check_keyspaces(&self, batch: &WriteBatch) -> Result<()> {
-        match batch.keyspaces().iter().find(|keyspace| keyspace.database != self.database) {
+        match batch.keyspaces().iter().find(|keyspace| keyspace.opening != self.opening) {
             None => Ok(()),
-            Some(_) => Err(Error::invalid("the batch names a keyspace of another database")),
+            Some(_) => Err(Error::invalid(
+                "the batch names a keyspace of another database, or of an earlier opening of this one: ask this one for it",
+            )),
         }
     }
 }

@@ -1,10 +1,12 @@
 //! The database: the parts joined, and the face that users see.
 //!
 //! Reading order: this page (what can be done), [`open`], [`commit`] (the way of a write), [`group_sync`] (durability),
-//! [`range`] and [`snapshot`] (reading), [`transaction`] and [`guard`], then what happens behind: [`flush`], [`compact`], [`background`], [`throttle`].
+//! [`range`] and [`snapshot`] (reading), [`transaction`] and [`guard`], [`read_only`], then what happens behind: [`flush`], [`compact`],
+//! [`background`], [`throttle`].
 //! The lock order is one list, in [`inner`].
 
 mod background;
+mod checkpoint;
 mod close;
 mod commit;
 mod commit_handle;
@@ -12,13 +14,17 @@ mod compact;
 mod counters;
 mod deadline;
 mod flush;
+mod futures;
 mod group_sync;
 mod guard;
 mod inner;
 mod keyspace;
 mod keyspaces;
 mod open;
+mod page;
 mod range;
+mod read_only;
+mod readers;
 mod signal;
 mod snapshot;
 mod snapshot_list;
@@ -27,6 +33,7 @@ mod stats;
 mod status;
 mod throttle;
 mod time;
+mod token;
 mod traits;
 mod transaction;
 mod troubles;
@@ -36,10 +43,13 @@ mod warm;
 #[cfg(all(test, any(shuttle, loom)))]
 mod models;
 
+pub use checkpoint::CheckpointReport;
 pub use commit_handle::Commit;
+pub use futures::{FlushAsync, GetAsync, PageAsync, SyncAsync, WriteAsync};
 pub use keyspace::Keyspace;
 pub use open::RecoveryReport;
-pub use range::Range;
+pub use page::Page;
+pub use range::{Range, RangeKeys};
 pub use snapshot::Snapshot;
 pub use stats::{LevelStats, Stats};
 pub use traits::KeyspaceOptions;
@@ -301,5 +311,11 @@ const _: () = {
     shared::<Transaction>();
     sent::<Range>();
     sent::<TransactionRange>();
+    sent::<RangeKeys>();
     sent::<Commit>();
+    sent::<GetAsync>();
+    sent::<PageAsync>();
+    sent::<WriteAsync>();
+    sent::<SyncAsync>();
+    sent::<FlushAsync>();
 };

@@ -17,15 +17,16 @@ use crate::engine::checksum::Place;
 use crate::engine::filename::FileName;
 use crate::engine::header::FileKind;
 use crate::engine::key::{Kind, Trailer, hash};
+use crate::engine::manifest::set::Opened;
 use crate::engine::manifest::{self, Edit, Manifest, Presence};
 use crate::engine::memtable::{self, Memtable};
 use crate::engine::options::Options;
 use crate::engine::read::{LazyTable, SuperVersion, TableFiles};
-use crate::engine::wal::reader::{self, Cut, Recovered, Request};
+use crate::engine::wal::reader::{self, Cut, Load, Recovered, Request};
 use crate::engine::wal::record::Record;
 use crate::engine::wal::{segment, writer::Writer};
 use crate::planted::{Bug, planted};
-use crate::vfs::{Dir, Mode, OpenFile};
+use crate::vfs::{Dir, Mode};
 use crate::{Error, Result};
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -60,7 +61,7 @@ pub fn open(options: Options, path: &Path) -> Result<(Inner, Box<dyn Send + Sync
         if planted(Bug::SkipLock) { Box::new(()) } else { dir.lock(&FileName::Lock.to_string())? };
     let mut opening = Opening::begin(options, dir)?;
     let logs = opening.clean_up()?;
-    let recovered = opening.replay(&logs)?;
+    let recovered = opening.replay(&logs, &|dir, name| dir.open(name, Mode::Read)?.map())?;
     let mut report = std::mem::take(&mut opening.report);
     let inner = opening.finish(recovered, &logs)?;
     report.took = clock.monotonic().saturating_sub(started);
@@ -69,7 +70,7 @@ pub fn open(options: Options, path: &Path) -> Result<(Inner, Box<dyn Send + Sync
 }
 
 /// Refuses folders that are not ours, before anything is written to them.
-fn look_at_folder(dir: &Dir, create: bool) -> Result<()> {
+pub fn look_at_folder(dir: &Dir, create: bool) -> Result<()> {
     let refuse = |why: &str| Err(Error::NotADatabase { path: dir.path().to_path_buf(), why: why.into() });
     let names = match dir.list() {
         Ok(names) => names,
@@ -96,15 +97,15 @@ fn look_at_folder(dir: &Dir, create: bool) -> Result<()> {
 }
 
 /// The database while it is being opened.
-struct Opening {
-    options: Options,
-    dir: Dir,
-    manifest: Manifest<LazyTable>,
-    files: Arc<TableFiles>,
-    report: RecoveryReport,
-    /// Buffers filled from the log, and the highest log number seen.
-    full: Vec<Arc<Memtable>>,
-    filling: memtable::Writer,
+pub struct Opening {
+    pub options: Options,
+    pub dir: Dir,
+    pub manifest: Manifest<LazyTable>,
+    pub files: Arc<TableFiles>,
+    pub report: RecoveryReport,
+    /// Buffers filled from the log, oldest first, and the highest log number seen.
+    pub full: Vec<Arc<Memtable>>,
+    pub filling: memtable::Writer,
     newest_log: u64,
     next_table: u64,
     /// Something in the log expires.
@@ -114,32 +115,39 @@ struct Opening {
 impl Opening {
     fn begin(options: Options, dir: Dir) -> Result<Opening> {
         let files = TableFiles::new(dir.clone(), Cache::new(options.cache_bytes));
-        let mut report = RecoveryReport::default();
-        let manifest = match manifest::look(&dir)? {
+        let opened = match manifest::look(&dir)? {
             Presence::Nothing => {
                 // The folder may be there because an earlier open was interrupted, before its name was durable.
                 dir.create_all()?;
-                Manifest::create(&dir, &*options.clock)?
+                Opened { manifest: Manifest::create(&dir, &*options.clock)?, clean: None, torn: None }
             }
             Presence::Database => {
-                let mut make = |summary: &_| LazyTable::new(Arc::clone(&files), summary);
-                let opened = Manifest::open(&dir, &mut make)?;
-                report.clean = opened.clean.is_some();
-                let name = FileName::Manifest(opened.manifest.number()).to_string();
-                report.cuts.extend(opened.torn.map(|torn| Cut {
-                    file: dir.join(&name),
-                    offset: torn.offset,
-                    records: 0,
-                    reason: "an edit of the manifest that was not written whole",
-                }));
-                opened.manifest
+                Manifest::open(&dir, &mut |summary| LazyTable::new(Arc::clone(&files), summary))?
             }
         };
-        files.belong_to(manifest.database());
+        files.belong_to(opened.manifest.database());
+        Ok(Opening::of(options, dir, files, opened))
+    }
+
+    /// What follows from the manifest.
+    pub fn of(options: Options, dir: Dir, files: Arc<TableFiles>, opened: Opened<LazyTable>) -> Opening {
+        let Opened { manifest, clean, torn } = opened;
+        let name = FileName::Manifest(manifest.number()).to_string();
+        let cut = torn.map(|torn| Cut {
+            file: dir.join(&name),
+            offset: torn.offset,
+            records: 0,
+            reason: "an edit of the manifest that was not written whole",
+        });
+        let report = RecoveryReport {
+            clean: clean.is_some(),
+            cuts: cut.into_iter().collect(),
+            ..RecoveryReport::default()
+        };
         let (filling, _) =
             Memtable::new(memtable::Config { expected_keys: 0, ..memtable::Config::of(&options) });
         let next_table = manifest.registry().next_table;
-        Ok(Opening {
+        Opening {
             options,
             dir,
             manifest,
@@ -150,7 +158,7 @@ impl Opening {
             newest_log: 0,
             next_table,
             expires: false,
-        })
+        }
     }
 
     /// Removes what no edit names; gives the log segments, ascending.
@@ -202,7 +210,7 @@ impl Opening {
         Ok(logs)
     }
 
-    fn replay(&mut self, logs: &[u64]) -> Result<Recovered> {
+    pub fn replay(&mut self, logs: &[u64], load: Load<'_>) -> Result<Recovered> {
         let state = self.manifest.registry();
         let flushed = state.last_seq;
         let request = Request {
@@ -213,7 +221,7 @@ impl Opening {
             base: Some(state.log_base),
             newest: state.newest_log,
             limit: u64::MAX,
-            load: &OpenFile::map,
+            load,
         };
         let recovered = reader::recover(&request, &mut |record, path, offset| {
             // What a flushed buffer held is in the log still when a later buffer shares its segment.
@@ -284,7 +292,7 @@ impl Opening {
         };
         let files = Arc::clone(&self.files);
         self.manifest.commit(&edit, &mut |summary| LazyTable::new(Arc::clone(&files), summary))?;
-        let expires = self.expires || self.manifest.version().tables().any(|(_, t)| t.summary.max_expiry > 0);
+        let expires = self.has_expiring();
         let active = Arc::clone(self.filling.memtable());
         let super_version = SuperVersion {
             active,
@@ -293,6 +301,7 @@ impl Opening {
         };
         let sealed = self.full.into_iter().map(|memtable| (memtable, first)).collect();
         Ok(Inner::new(Parts {
+            observes: false,
             options: self.options,
             dir: self.dir,
             database: self.manifest.database(),
@@ -312,6 +321,11 @@ impl Opening {
             group_sync: GroupSync::new(start.synced, start.at.segment),
             expires,
         }))
+    }
+
+    /// Whether something in log or tables expires.
+    pub fn has_expiring(&self) -> bool {
+        self.expires || self.manifest.version().tables().any(|(_, t)| t.summary.max_expiry > 0)
     }
 
     /// Begins the segment that continues the log where it ended, and makes its beginning durable. It vouches for all that

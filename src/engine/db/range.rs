@@ -9,6 +9,7 @@ use crate::engine::iter::Merge;
 use crate::engine::key::KeyspaceId;
 use crate::engine::read::{Source, SuperVersion, Visible};
 use crate::engine::slice::Slice;
+use crate::sync::atomic::Ordering;
 use crate::{Error, Result};
 use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
@@ -19,13 +20,15 @@ use std::sync::Arc;
 /// While it lives, tables and write buffers of that moment stay on disk and in memory. After an error it ends.
 ///
 /// Items are `Result<(Slice, Slice)>`; [`Iterator::rev`] walks down; both directions may be mixed on one iterator.
+/// [`Range::keys`] walks over the keys alone, [`Range::page`] and [`Range::resume_token`] serve those who come back later, and
+/// [`Range::refresh`] goes on with what has been written meanwhile.
 pub struct Range {
     view: Result<View>,
+    keyspace: KeyspaceId,
     /// Engine keys: the first one in the range, and the first one behind it.
     lower: Vec<u8>,
     upper: Option<Vec<u8>>,
-    /// How many bytes of keyspace prefix to take off a key.
-    prefix: usize,
+    keys_only: bool,
     front: End,
     back: End,
     done: bool,
@@ -36,7 +39,7 @@ pub(super) struct View {
     pub super_version: Arc<SuperVersion>,
     pub moment: Moment,
     /// Keeps the database open, and a snapshot's versions alive.
-    pub _hold: Arc<Handle>,
+    pub hold: Arc<Handle>,
 }
 
 #[derive(Default)]
@@ -46,30 +49,133 @@ struct End {
     last: Option<Slice>,
 }
 
+impl View {
+    /// The present.
+    pub fn now(hold: &Arc<Handle>) -> Result<View> {
+        let inner = hold.inner();
+        inner.check_readable()?;
+        // The order of these two lines is `read` R1.
+        let super_version = inner.super_version.load_full();
+        let seq = inner.visible.0.load(Ordering::Acquire);
+        let moment = Moment { seq, now: inner.time.of_reader(&*inner.options.clock) };
+        Ok(View { super_version, moment, hold: Arc::clone(hold) })
+    }
+
+    fn is_as_of(&self, other: &View) -> bool {
+        self.moment == other.moment && Arc::ptr_eq(&self.super_version, &other.super_version)
+    }
+}
+
 impl Range {
     pub(super) fn new(view: Result<View>, keyspace: KeyspaceId, bounds: (Vec<u8>, Option<Vec<u8>>)) -> Range {
         let (lower, upper) = bounds;
-        let prefix = keyspace.prefix_len();
-        Range { view, lower, upper, prefix, front: End::default(), back: End::default(), done: false }
+        let (front, back) = (End::default(), End::default());
+        Range { view, keyspace, lower, upper, keys_only: false, front, back, done: false }
+    }
+
+    /// Goes on over the keys alone: no value is copied, or kept in memory.
+    ///
+    /// ```
+    /// # use siltstone::Db;
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let db = Db::open(folder.path().join("db"))?;
+    /// db.put("user:1", "a long description")?;
+    /// for key in db.prefix("user:").keys() {
+    ///     assert_eq!(key?, b"user:1");
+    /// }
+    /// # Ok::<(), siltstone::Error>(())
+    /// ```
+    #[must_use]
+    pub fn keys(mut self) -> RangeKeys {
+        self.keys_only = true;
+        for end in [&mut self.front, &mut self.back] {
+            end.visible.iter_mut().for_each(Visible::without_values);
+        }
+        RangeKeys(self)
+    }
+
+    /// Brings the iterator to the present: what is left of it, from the key that it gave out last on, is what the database holds
+    /// now. An iterator that has come to its end goes on with what was written behind it; one that was made from a snapshot
+    /// leaves it. What it read until now is let go of.
+    ///
+    /// Costs next to nothing when nothing was written since; otherwise as much as making a new one, at the next step.
+    ///
+    /// ```
+    /// # use siltstone::Db;
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let db = Db::open(folder.path().join("db"))?;
+    /// db.put("1", "first")?;
+    /// let mut queue = db.iter();
+    /// assert_eq!(queue.next().unwrap()?.0, b"1");
+    /// assert!(queue.next().is_none());
+    /// db.put("2", "second")?;
+    /// queue.refresh()?;
+    /// assert_eq!(queue.next().unwrap()?.0, b"2");
+    /// # Ok::<(), siltstone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Closed`]; then it is as it was before.
+    pub fn refresh(&mut self) -> Result<()> {
+        let before = self.view.as_ref().map_err(Error::clone)?;
+        let view = View::now(&before.hold)?;
+        if view.is_as_of(before) {
+            return Ok(());
+        }
+        if let Some(last) = self.front.last.take() {
+            self.lower.clear();
+            self.lower.extend_from_slice(&last);
+            // The key right behind it.
+            self.lower.push(0);
+        }
+        if let Some(last) = self.back.last.take() {
+            let upper = self.upper.get_or_insert_default();
+            upper.clear();
+            upper.extend_from_slice(&last);
+        }
+        (self.front.visible, self.back.visible) = (None, None);
+        self.view = Ok(view);
+        self.done = false;
+        Ok(())
+    }
+
+    /// What is left to walk over, as engine keys: the first one, and the first one behind it.
+    pub(super) fn rest(&self) -> (Vec<u8>, Option<&[u8]>) {
+        let lower = match &self.front.last {
+            Some(last) => [&**last, &[0]].concat(),
+            None => self.lower.clone(),
+        };
+        (lower, self.back.last.as_deref().or(self.upper.as_deref()))
+    }
+
+    /// Where it reads, and in which keyspace.
+    pub(super) fn place(&self) -> Result<(&Arc<Handle>, KeyspaceId)> {
+        let view = self.view.as_ref().map_err(Error::clone)?;
+        Ok((&view.hold, self.keyspace))
     }
 
     fn step(&mut self, forward: bool) -> Result<Option<(Slice, Slice)>> {
         let view = self.view.as_ref().map_err(Error::clone)?;
-        let end = if forward { &mut self.front } else { &mut self.back };
+        let (end, other) =
+            if forward { (&mut self.front, &self.back) } else { (&mut self.back, &self.front) };
         let upper = self.upper.as_deref();
         let visible = end.visible.get_or_insert_with(|| {
-            Visible::new(view.super_version.cursor(&self.lower, upper), view.moment.seq, view.moment.now)
+            let cursor = view.super_version.cursor(&self.lower, upper);
+            let mut visible = Visible::new(cursor, view.moment.seq, view.moment.now);
+            if self.keys_only {
+                visible.without_values();
+            }
+            visible
         });
         let pair =
             if forward { visible.next(&self.lower, upper)? } else { visible.prev(&self.lower, upper)? };
         let Some((key, found)) = pair else { return Ok(None) };
-        end.last = Some(key.clone());
-        if let (Some(front), Some(back)) = (&self.front.last, &self.back.last)
-            && front >= back
-        {
+        let is_met = |last: &Slice| if forward { key >= *last } else { key <= *last };
+        if other.last.as_ref().is_some_and(is_met) {
             return Ok(None);
         }
-        Ok(Some((key.skip(self.prefix), found.value)))
+        end.last = Some(key.clone());
+        Ok(Some((key.skip(self.keyspace.prefix_len()), found.value)))
     }
 
     fn yielded(&mut self, forward: bool) -> Option<Result<(Slice, Slice)>> {
@@ -97,6 +203,31 @@ impl DoubleEndedIterator for Range {
 }
 
 impl std::iter::FusedIterator for Range {}
+
+/// An ordered walk over the keys of a [`Range`], from both ends. See [`Range::keys`].
+pub struct RangeKeys(Range);
+
+impl Iterator for RangeKeys {
+    type Item = Result<Slice>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.yielded(true).map(|pair| pair.map(|(key, _)| key))
+    }
+}
+
+impl DoubleEndedIterator for RangeKeys {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.0.yielded(false).map(|pair| pair.map(|(key, _)| key))
+    }
+}
+
+impl std::iter::FusedIterator for RangeKeys {}
+
+impl std::fmt::Debug for RangeKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}.keys()", self.0)
+    }
+}
 
 impl std::fmt::Debug for Range {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -46,12 +46,28 @@ impl Snapshot {
     /// [`Error::InvalidArgument`] for a keyspace of another database.
     pub fn within(&self, keyspace: impl Into<KeyspaceRef>) -> Result<Snapshot> {
         let keyspace = keyspace.into();
-        if keyspace.database != self.handle.inner().database {
-            return Err(Error::invalid("the keyspace belongs to another database than the snapshot"));
+        if keyspace.opening != self.handle.inner().opening {
+            return Err(Error::invalid(
+                "the keyspace belongs to another database than the snapshot, or to an earlier opening of it: ask this one for the keyspace",
+            ));
         }
         let mut same = self.clone();
         same.id = keyspace.id;
         Ok(same)
+    }
+
+    /// Brings the snapshot to the present, as if it had been taken now; its clones stay where they are. Cheaper than taking
+    /// another one, and nothing is allocated.
+    ///
+    /// # Errors
+    /// [`Error::Closed`]; then it is as it was before.
+    pub fn refresh(&mut self) -> Result<()> {
+        let inner = self.handle.inner();
+        inner.check_readable()?;
+        let now = || inner.time.of_reader(&*inner.options.clock);
+        let moment = inner.snapshots.enter(&inner.visible.0, now);
+        inner.snapshots.leave(std::mem::replace(&mut self.moment, moment));
+        Ok(())
     }
 
     /// The value of `key` at the moment of the snapshot.
@@ -90,11 +106,16 @@ impl Snapshot {
         self.moment
     }
 
+    /// Where it reads, and in which keyspace.
+    pub(super) fn place(&self) -> (&Arc<Handle>, KeyspaceId) {
+        (&self.handle, self.id)
+    }
+
     fn view(&self) -> Result<View> {
         let inner = self.handle.inner();
         inner.check_readable()?;
         let super_version = inner.super_version.load_full();
-        Ok(View { super_version, moment: self.moment, _hold: Arc::clone(&self.handle) })
+        Ok(View { super_version, moment: self.moment, hold: Arc::clone(&self.handle) })
     }
 }
 

@@ -73,6 +73,12 @@ impl Status {
         self.change(DISK_FULL, OPEN)
     }
 
+    /// Takes no writes from the beginning.
+    pub fn begin_read_only(&self, cause: Arc<Error>, now_ms: u64) {
+        self.cause.get_or_init(|| (cause, now_ms));
+        self.change(OPEN, READ_ONLY);
+    }
+
     /// Takes no more writes, for good. Gives the cause that counts.
     pub fn end_writes(&self, cause: Arc<Error>, now_ms: u64) -> &Arc<Error> {
         // The cause comes first (T2).

@@ -193,7 +193,7 @@ impl Transaction {
     /// [`Error::InvalidArgument`] for a keyspace of another database.
     pub fn within(&mut self, keyspace: impl Into<KeyspaceRef>) -> Result<TransactionWithin<'_>> {
         let keyspace = keyspace.into();
-        if keyspace.database != self.db.inner().database {
+        if keyspace.opening != self.db.inner().opening {
             return Err(Error::invalid("the keyspace belongs to another database than the transaction"));
         }
         Ok(TransactionWithin { transaction: self, keyspace })

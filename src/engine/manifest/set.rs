@@ -120,17 +120,37 @@ impl<H> Manifest<H> {
     /// # Errors
     /// [`Error::Corruption`], [`Error::Incompatible`], [`Error::Io`].
     pub fn open(dir: &Dir, make: &mut dyn FnMut(&TableSummary) -> H) -> Result<Opened<H>> {
-        let current = Current::load(dir)?;
-        let (file, contents) = replay::load(dir, &current, Mode::Write)?;
-        let Contents { snapshot, end, snapshot_len, torn } = contents;
-        if torn.is_some() {
+        let opened = Manifest::read(dir, Mode::Write, make)?;
+        let Manifest { file, end, .. } = &opened.manifest;
+        if opened.torn.is_some() {
             file.set_len(end.offset)?;
         }
-        if current.state == State::Dirty {
+        if opened.clean.is_none() {
             // A process may have ended between writing an edit and syncing it. What was read is acted upon, by removing
             // files for instance, so it must not be gone after a power cut.
             file.sync()?;
         }
+        Ok(opened)
+    }
+
+    /// As [`Manifest::open`] for one who only reads, without the lock. It takes no edits, and says `why`.
+    ///
+    /// # Errors
+    /// As [`Manifest::open`], also when the one who writes gets in the way.
+    pub fn observe(
+        dir: &Dir,
+        why: Arc<Error>,
+        make: &mut dyn FnMut(&TableSummary) -> H,
+    ) -> Result<Opened<H>> {
+        let mut opened = Manifest::read(dir, Mode::Read, make)?;
+        opened.manifest.failed = Some(why);
+        Ok(opened)
+    }
+
+    fn read(dir: &Dir, mode: Mode, make: &mut dyn FnMut(&TableSummary) -> H) -> Result<Opened<H>> {
+        let current = Current::load(dir)?;
+        let (file, contents) = replay::load(dir, &current, mode)?;
+        let Contents { snapshot, end, snapshot_len, torn } = contents;
         let clean = match current.state {
             State::Clean(end) => Some(end),
             State::Dirty => None,

@@ -11,6 +11,7 @@ use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Mutex, OnceLock};
 use crate::vfs::{Dir, Mode};
 use crate::{Error, Result};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The tables of one moment.
@@ -48,6 +49,12 @@ impl TableFiles {
     /// Says which database they belong to; known once its manifest was read, and before any table is opened.
     pub fn belong_to(&self, database: u64) {
         let _ = self.database.set(database);
+    }
+
+    /// Which database they belong to, if that is known.
+    #[must_use]
+    pub fn belongs_to(&self) -> Option<u64> {
+        self.database.get().copied()
     }
 
     /// The place that table `number`'s checksums are bound to.
@@ -118,6 +125,26 @@ impl LazyTable {
             opening: Mutex::new(()),
             obsolete: AtomicBool::new(false),
         }
+    }
+
+    /// As [`LazyTable::new`], of a table that is in use already if it is among those that are `open`.
+    #[must_use]
+    pub fn with(
+        files: Arc<TableFiles>,
+        summary: &TableSummary,
+        open: &BTreeMap<u64, Arc<Table>>,
+    ) -> LazyTable {
+        let lazy = LazyTable::new(files, summary);
+        if let Some(table) = open.get(&summary.number) {
+            lazy.files.memory.fetch_add(table.memory(), Ordering::Relaxed);
+            let _ = lazy.table.set(Arc::clone(table));
+        }
+        lazy
+    }
+
+    /// The table, if it is open.
+    pub fn opened(&self) -> Option<&Arc<Table>> {
+        self.table.get()
     }
 
     /// The open table.

@@ -1,6 +1,6 @@
 //! The view of one moment, and the way of a get.
 
-use super::lazy_table::Version;
+use super::lazy_table::{TableRef, Version};
 use super::level_cursor::LevelCursor;
 use super::source::Source;
 use crate::engine::iter::Merge;
@@ -8,6 +8,7 @@ use crate::engine::key::{self, EXPIRY_LEN, Kind, Trailer};
 use crate::engine::memtable::Memtable;
 use crate::engine::slice::Slice;
 use crate::{Error, Result};
+use std::cell::Cell;
 use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
@@ -32,10 +33,47 @@ impl SuperVersion {
     /// [`Error::Corruption`] for a damaged block on the way, [`Error::Io`] when a table cannot be opened,
     /// [`Error::Incompatible`] for an entry of a kind this build cannot answer.
     pub fn get(&self, key: &[u8], hash: u64, seq: u64, now: impl FnOnce() -> u64) -> Result<Option<Found>> {
+        self.get_by(key, hash, seq, now, |table| table.handle.open()?.get(key, hash, seq))
+    }
+
+    /// As [`SuperVersion::get`], as far as it can be told without opening a table or reading a block; `None` when it cannot.
+    ///
+    /// A block that is cached may lie in a mapped file, whose page the operating system may have dropped; that is not asked.
+    ///
+    /// # Errors
+    /// As [`SuperVersion::get`].
+    pub fn get_in_memory(
+        &self,
+        key: &[u8],
+        hash: u64,
+        seq: u64,
+        now: impl FnOnce() -> u64,
+    ) -> Result<Option<Option<Found>>> {
+        let is_missing = Cell::new(false);
+        let found = self.get_by(key, hash, seq, now, |table| {
+            let cached = table.handle.opened().and_then(|table| table.get_cached(key, hash, seq));
+            // Any error ends the search; nobody sees this one.
+            cached.ok_or_else(|| {
+                is_missing.set(true);
+                Error::Closed
+            })
+        });
+        if is_missing.get() { Ok(None) } else { found.map(Some) }
+    }
+
+    #[inline]
+    fn get_by(
+        &self,
+        key: &[u8],
+        hash: u64,
+        seq: u64,
+        now: impl FnOnce() -> u64,
+        ask: impl Fn(&TableRef) -> Result<Option<(Trailer, Slice)>>,
+    ) -> Result<Option<Found>> {
         if let Some((trailer, value)) = self.get_from_buffers(key, hash, seq) {
             return Ok(standing(trailer, || value, now)?.map(|expiry| Found::copy_of(value, expiry)));
         }
-        self.get_from_tables(key, hash, seq, now)
+        self.get_from_tables_by(key, now, ask)
     }
 
     /// The newest version of `key` that the write buffers have, up to `seq`; it counts before all in tables.
@@ -49,7 +87,6 @@ impl SuperVersion {
     ///
     /// # Errors
     /// As [`SuperVersion::get`].
-    #[inline]
     pub fn get_from_tables(
         &self,
         key: &[u8],
@@ -57,8 +94,18 @@ impl SuperVersion {
         seq: u64,
         now: impl FnOnce() -> u64,
     ) -> Result<Option<Found>> {
+        self.get_from_tables_by(key, now, |table| table.handle.open()?.get(key, hash, seq))
+    }
+
+    #[inline]
+    fn get_from_tables_by(
+        &self,
+        key: &[u8],
+        now: impl FnOnce() -> u64,
+        ask: impl Fn(&TableRef) -> Result<Option<(Trailer, Slice)>>,
+    ) -> Result<Option<Found>> {
         for table in self.version.candidates(key) {
-            if let Some((trailer, value)) = table.handle.open()?.get(key, hash, seq)? {
+            if let Some((trailer, value)) = ask(table)? {
                 return Ok(standing(trailer, || &value, now)?.map(|expiry| Found::new(value, expiry)));
             }
         }

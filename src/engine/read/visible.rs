@@ -10,7 +10,7 @@
 use super::super_version::{Found, standing};
 use crate::Result;
 use crate::engine::iter::{Cursor, unordered};
-use crate::engine::key::Trailer;
+use crate::engine::key::{Kind, Trailer};
 use crate::engine::slice::Slice;
 use std::cmp::Ordering;
 
@@ -50,13 +50,28 @@ pub struct Visible<C> {
     last: Vec<u8>,
     sought: Sought,
     started: bool,
+    /// Nobody asks for the values.
+    keys_only: bool,
 }
 
 impl<C: Cursor> Visible<C> {
     /// What of `cursor` is visible at `seq`, and has not expired at `now`.
     #[must_use]
     pub fn new(cursor: C, seq: u64, now: u64) -> Visible<C> {
-        Visible { cursor, seq, now, last: Vec::new(), sought: Sought::default(), started: false }
+        Visible {
+            cursor,
+            seq,
+            now,
+            last: Vec::new(),
+            sought: Sought::default(),
+            started: false,
+            keys_only: false,
+        }
+    }
+
+    /// From now on values are empty: none is copied, nor kept.
+    pub fn without_values(&mut self) {
+        self.keys_only = true;
     }
 
     /// The next visible key at or after `lower` (which only counts at the first call) and before `upper`.
@@ -78,7 +93,7 @@ impl<C: Cursor> Visible<C> {
             self.last.clear();
             self.last.extend_from_slice(self.cursor.key());
             if let Some(expiry) = standing(self.cursor.trailer(), || self.cursor.value(), || self.now)? {
-                let found = Found::new(self.cursor.value_slice(), expiry);
+                let found = Found::new(self.value(), expiry);
                 return Ok(Some((Slice::copy_of(&self.last), found)));
             }
             self.cursor.next()?;
@@ -150,7 +165,7 @@ impl<C: Cursor> Visible<C> {
             if trailer.seq() > self.seq {
                 break;
             }
-            let value = self.cursor.value_slice();
+            let value = self.value();
             self.cursor.prev()?;
             if !self.cursor.valid() || self.cursor.key() != self.last {
                 return self.value_of(Some((trailer, value)));
@@ -160,9 +175,18 @@ impl<C: Cursor> Visible<C> {
         self.sought.advance(&self.last, Trailer(u64::MAX), Ordering::Less)?;
         self.cursor.seek(&self.last, Trailer::upper(self.seq))?;
         let here = self.cursor.valid() && self.cursor.key() == self.last;
-        let found = here.then(|| (self.cursor.trailer(), self.cursor.value_slice()));
+        let found = here.then(|| (self.cursor.trailer(), self.value()));
         self.cursor.seek_before(&self.last, Trailer(u64::MAX))?;
         self.value_of(found)
+    }
+
+    /// The stored value of the entry that the cursor is at. Of one that expires it is needed for its time, also where nobody
+    /// asks for the value.
+    fn value(&self) -> Slice {
+        match self.keys_only && self.cursor.trailer().kind() != Ok(Kind::PutExpiring) {
+            true => Slice::copy_of(&[]),
+            false => self.cursor.value_slice(),
+        }
     }
 
     fn value_of(&self, newest: Option<(Trailer, Slice)>) -> Result<Option<Found>> {
@@ -240,6 +264,45 @@ mod tests {
 
         fn value(&self) -> &[u8] {
             b""
+        }
+    }
+
+    /// A key that was overwritten a hundred thousand times costs a few steps and searches, whichever of its versions the
+    /// reader sees, and whichever way it walks; so do many such keys in a row.
+    #[test]
+    fn long_runs_of_versions_are_passed_over_by_a_search() {
+        const VERSIONS: u64 = 100_000;
+        let versions =
+            |key: u8| (0..VERSIONS).rev().map(move |n| (vec![key], Trailer::new(10 + n, Kind::Put)));
+        let single = |key: u8| std::iter::once((vec![key], Trailer::new(1, Kind::Put)));
+        let deleted = |key: u8| {
+            let delete = (vec![key], Trailer::new(10 + VERSIONS, Kind::Delete));
+            std::iter::once(delete).chain(versions(key))
+        };
+        let entries: Vec<Entry> = single(b'a')
+            .chain(versions(b'b'))
+            .chain(deleted(b'c'))
+            .chain(versions(b'd'))
+            .chain(single(b'e'))
+            .collect();
+        // The reader is older than all of them, in the middle, at the newest version of each, or sees the deletion, too.
+        for (seq, expected) in [(5, "ae"), (500, "abcde"), (9 + VERSIONS, "abcde"), (10 + VERSIONS, "abde")] {
+            for forward in [true, false] {
+                let cursor = Disorder { entries: entries.clone(), at: usize::MAX, steps: 0 };
+                let mut visible = Visible::new(cursor, seq, 0);
+                let mut found = String::new();
+                loop {
+                    let step = if forward { visible.next(b"", None) } else { visible.prev(b"", None) };
+                    let Some((key, _)) = step.unwrap() else { break };
+                    found.push(char::from(key[0]));
+                }
+                if !forward {
+                    found = found.chars().rev().collect();
+                }
+                assert_eq!(found, expected, "{seq}, forward: {forward}");
+                let steps = visible.cursor.steps;
+                assert!(steps < 100, "{seq}, forward: {forward}: {steps} steps");
+            }
         }
     }
 

@@ -18,7 +18,7 @@ use crate::engine::memtable::{self, Memtable};
 use crate::engine::sstable::TableSummary;
 use crate::engine::wal::reader::{Hole, Request, salvage};
 use crate::engine::wal::record::Record;
-use crate::vfs::OpenFile;
+use crate::vfs::{Dir, Mode};
 use std::cell::RefCell;
 use std::path::Path;
 
@@ -42,9 +42,10 @@ pub fn take_log(
     (meter, report): (&Meter<'_>, &mut RepairReport),
 ) -> Result<FromLog> {
     let unread = RefCell::new(VerifyReport::default());
-    let load = |file: &OpenFile| {
+    let load = |dir: &Dir, name: &str| {
+        let file = dir.open(name, Mode::Read)?;
         meter.add(file.path(), file.len()?);
-        load_around(file, &mut unread.borrow_mut())
+        load_around(&file, &mut unread.borrow_mut())
     };
     let request = Request {
         dir: &folder.dir,

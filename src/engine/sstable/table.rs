@@ -119,6 +119,21 @@ impl Table {
         Ok(probe(&self.read(ordinal, Keep::Cached)?, key, hash, at))
     }
 
+    /// As [`Table::get`], as far as that is known without reading a block; `None` when it is not.
+    #[must_use]
+    pub fn get_cached(&self, key: &[u8], hash: u64, snapshot: u64) -> Option<Option<(Trailer, Slice)>> {
+        if !self.may_contain(hash) {
+            return Some(None);
+        }
+        let at = Trailer::upper(snapshot);
+        let ordinal = self.meta.index.search(key, at);
+        if ordinal == self.meta.index.len() {
+            return Some(None);
+        }
+        let hit = self.slots.get(ordinal);
+        hit.as_ref().map(|block| probe(block, key, hash, at))
+    }
+
     /// How many bytes of memory it takes while it is open, cached blocks and the map not counted.
     #[must_use]
     pub fn memory(&self) -> usize {

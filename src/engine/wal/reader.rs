@@ -17,7 +17,7 @@ use crate::engine::checksum::Place;
 use crate::engine::filename::FileName;
 use crate::engine::header::{self, FileKind, HEADER_LEN};
 use crate::planted::{Bug, planted};
-use crate::vfs::{Dir, Mapped, Mode, OpenFile};
+use crate::vfs::{Dir, Mapped};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -39,8 +39,11 @@ pub struct Request<'a> {
     /// The log position that is read up to; what lies behind it is not looked at.
     pub limit: u64,
     /// How the bytes of a segment are had.
-    pub load: &'a dyn Fn(&OpenFile) -> Result<Arc<dyn Mapped>>,
+    pub load: Load<'a>,
 }
+
+/// Gives the bytes of a file of a folder.
+pub type Load<'a> = &'a dyn Fn(&Dir, &str) -> Result<Arc<dyn Mapped>>;
 
 /// How far the log reached.
 #[derive(Debug, Default)]
@@ -167,8 +170,8 @@ impl Chain<'_> {
     fn open(&self, number: u64) -> Result<View> {
         let name = FileName::Log(number).to_string();
         let place = Place { database: self.request.database, kind: FileKind::Log, number };
-        let file = self.request.dir.open(&name, Mode::Read)?;
-        Ok(View { place, path: self.request.dir.join(&name), map: (self.request.load)(&file)? })
+        let map = (self.request.load)(self.request.dir, &name)?;
+        Ok(View { place, path: self.request.dir.join(&name), map })
     }
 
     fn segment(&mut self, number: u64) -> Result<()> {

@@ -15,7 +15,7 @@ use crate::engine::header::{FileKind, HEADER_LEN};
 use crate::engine::key::MAX_SEQ;
 use crate::vfs::fault::{Effect, Failure, Fault, FaultVfs, Op};
 use crate::vfs::mem::{CrashPolicy, MemVfs};
-use crate::vfs::{Dir, OpenFile, Vfs};
+use crate::vfs::{Dir, Mapped, Mode, Vfs};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,6 +27,11 @@ const START_LEN: u64 = 64;
 
 fn place(number: u64) -> Place {
     Place { database: DATABASE, kind: FileKind::Log, number }
+}
+
+/// Maps a segment.
+fn map(dir: &Dir, name: &str) -> Result<Arc<dyn Mapped>> {
+    dir.open(name, Mode::Read)?.map()
 }
 
 /// What was read: first number and payload of each batch.
@@ -42,7 +47,7 @@ fn read(vfs: &dyn Fn() -> Arc<dyn Vfs>, first: u64, base: u64, newest: u64) -> R
         .collect();
     numbers.sort_unstable();
     let limit = u64::MAX;
-    let load = &OpenFile::map;
+    let load = &map;
     let base = Some(base);
     let request =
         Request { dir: &dir, database: DATABASE, numbers: &numbers, first, base, newest, limit, load };
@@ -146,7 +151,7 @@ impl Log {
     fn salvage(&self) -> (Batches, Vec<(u64, Option<u64>)>) {
         let mut numbers: Vec<u64> = (1..self.next_number).collect();
         numbers.retain(|number| self.mem.read_file(&path(*number)).is_ok());
-        let (dir, load) = (Dir::new(Arc::new(self.mem.clone()), "/"), &OpenFile::map);
+        let (dir, load) = (Dir::new(Arc::new(self.mem.clone()), "/"), &map);
         let (base, limit) = (Some(0), u64::MAX);
         let request = Request {
             dir: &dir,

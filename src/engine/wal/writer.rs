@@ -7,9 +7,11 @@
 use super::record::{self, Record, RecordType};
 use super::segment::Segment;
 use crate::Result;
+use crate::engine::checksum::Place;
+use crate::engine::filename::FileName;
 use crate::engine::header::HEADER_LEN;
 use crate::planted::{Bug, planted};
-use crate::vfs::OpenFile;
+use crate::vfs::{Dir, OpenFile};
 
 /// What every append ends with (W5).
 const END: [u8; 8] = [0; 8];
@@ -53,6 +55,21 @@ impl Writer {
         let mut writer = Writer { segment, base, tail, unsynced, after_gap: false, buffer };
         writer.append_record(RecordType::Start, 0, next_seq, synced, &payload)?;
         Ok(writer)
+    }
+
+    /// One that nothing is appended to, of a log in `dir` that somebody else may be writing.
+    #[must_use]
+    pub fn idle(dir: &Dir, place: Place, position: u64) -> Writer {
+        let file = OpenFile::none(&dir.join(&FileName::Log(place.number).to_string()));
+        let segment = Segment { place, file, capacity: 0 };
+        Writer {
+            segment,
+            base: position,
+            tail: 0,
+            unsynced: Vec::new(),
+            after_gap: false,
+            buffer: Vec::new(),
+        }
     }
 
     /// The number of the segment being written.

@@ -25,6 +25,8 @@ pub enum Op {
     SyncDir,
     /// `Vfs::rename`.
     Rename,
+    /// `Vfs::hard_link`.
+    Link,
     /// `Vfs::remove`.
     Remove,
     /// Asking for a length or for the names of a directory.

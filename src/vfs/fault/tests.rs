@@ -73,7 +73,7 @@ fn rules_say_which() {
 #[test]
 fn every_operation_can_fail() {
     type Call = fn(&Dir, &OpenFile) -> crate::Result<()>;
-    let calls: [(Op, Call); 15] = [
+    let calls: [(Op, Call); 16] = [
         (Op::Open, |dir, _| dir.open("f", Mode::Read).map(drop)),
         (Op::Open, |dir, _| dir.open("f", Mode::Write).map(drop)),
         (Op::Create, |dir, _| dir.open("new", Mode::CreateNew).map(drop)),
@@ -88,6 +88,10 @@ fn every_operation_can_fail() {
         (Op::Look, |dir, file| dir.list().and(dir.len("f")).and(file.len()).map(drop)),
         (Op::Lock, |dir, _| dir.lock("LOCK").map(drop)),
         (Op::Rename, |dir, _| dir.rename("f", "g")),
+        (Op::Link, |dir, _| {
+            let (from, to) = (dir.join("f"), dir.join("f2"));
+            dir.vfs().hard_link(&from, &to).map_err(|e| crate::Error::io("link", &to, e))
+        }),
         (Op::Remove, |dir, _| dir.remove("f")),
     ];
     for (op, call) in calls {

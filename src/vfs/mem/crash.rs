@@ -5,6 +5,7 @@
 //!
 //! Invariant (I1), for every policy: bytes and names that were synced, and not changed since, are in the image.
 //! (I2) A rename happened or it did not. (I3) The same state, policy and seed give the same image.
+//! (I4) Names of one file are names of one file in the image, too: whatever became of its content shows under each.
 //!
 //! A torn write keeps its first sectors; it never damages bytes beside it that were synced before, even in its own
 //! sector. Rejected: tearing those too. No log that syncs after each record could keep its promise then, unless it
@@ -73,18 +74,25 @@ impl CrashPolicy {
 impl Tree {
     /// The tree as a machine may find it after a power cut now. Everything in it is durable, and nothing is locked.
     pub fn image(&self, policy: CrashPolicy, random: &mut Random) -> Tree {
-        Tree { dirs: self.dirs.iter().map(|dir| dir.image(policy, random)).collect() }
+        let mut files = Files::new();
+        Tree { dirs: self.dirs.iter().map(|dir| dir.image(policy, random, &mut files)).collect() }
     }
 }
 
+/// What became of the files that an image has come to so far, by the addresses of the original ones (I4).
+type Files = BTreeMap<*const Inode, Arc<Inode>>;
+
 impl Directory {
-    fn image(&self, policy: CrashPolicy, random: &mut Random) -> Directory {
+    fn image(&self, policy: CrashPolicy, random: &mut Random, files: &mut Files) -> Directory {
         let mut names = self.names_after(policy.of_one(random), random);
         for node in names.values_mut() {
             if let Node::File(inode) = node {
-                let content = content_after(&inode.state.read(), policy.of_one(random), random);
-                let state = RwLock::new(FileState::durable(content));
-                *node = Node::File(Arc::new(Inode { state, ..Inode::default() }));
+                let after = files.entry(Arc::as_ptr(inode)).or_insert_with(|| {
+                    let content = content_after(&inode.state.read(), policy.of_one(random), random);
+                    let state = RwLock::new(FileState::durable(content));
+                    Arc::new(Inode { state, ..Inode::default() })
+                });
+                *node = Node::File(Arc::clone(after));
             }
         }
         Directory { durable: names.clone(), names, pending: Vec::new() }

@@ -386,3 +386,30 @@ fn a_sync_makes_exactly_the_current_content_durable() {
         }
     }
 }
+
+/// Two names of a file are one file after a power cut, too, whatever is left of it.
+#[test]
+fn names_of_one_file_stay_names_of_one_file() {
+    let (vfs, dir) = disk();
+    let other = Dir::new(Arc::new(vfs.clone()), "/other");
+    other.create_all().unwrap();
+    let file = durable_file(&dir, "f", b"durable");
+    dir.link("f", &other).unwrap();
+    file.write_at(&[b'x'; 3 * PAGE], 0).unwrap();
+    let strict = vfs.crash_image(CrashPolicy::Strict, 0);
+    assert_eq!((read(&strict, "f").unwrap(), read(&strict, "other/f")), (b"durable".to_vec(), None));
+    other.sync().unwrap();
+    for policy in CrashPolicy::EVERY {
+        for seed in SEEDS {
+            let image = vfs.crash_image(policy, seed);
+            assert_eq!(read(&image, "f"), read(&image, "other/f"), "{policy:?}, seed {seed}");
+            let file = image.open_file(Path::new("f"), Mode::Write).unwrap();
+            file.write_at(b"once more", 0).unwrap();
+            assert_eq!(read(&image, "f"), read(&image, "other/f"), "{policy:?}, seed {seed}");
+        }
+    }
+    // A name goes, and is given anew: the other one is not concerned.
+    dir.remove("f").unwrap();
+    durable_file(&dir, "f", b"another");
+    assert_eq!(read(&vfs.crash_image(CrashPolicy::All, 0), "other/f").unwrap(), [b'x'; 3 * PAGE]);
+}

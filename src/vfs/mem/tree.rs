@@ -10,6 +10,7 @@
 //! Invariant (T1): `names` is `durable` with all of `pending` applied, and so is `current`.
 //! (T2) Locks are taken in this order: the tree, then one inode. Readers of a file take only the inode.
 //! (T3) A directory is never removed, so its index is good for ever.
+//! (T4) A file may have several names, in one directory or in several: each of them holds the same `Inode`.
 
 use super::content::{Content, Piece};
 use crate::sync::plain::RwLock;

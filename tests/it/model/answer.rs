@@ -49,6 +49,11 @@ impl Answer {
         self.value(value.map(|value| Look::of(value)));
     }
 
+    /// A key of a walk over keys alone.
+    pub fn key(&mut self, hash: u64, key: &[u8]) {
+        self.say(hash, key[..key.len().min(30)].escape_ascii());
+    }
+
     /// A pair of the map.
     pub fn pair(&mut self, key: &Key, look: Look) {
         self.entry(key.hash, &key.bytes, look);

@@ -5,9 +5,9 @@ use super::map::Map;
 use super::options::Set;
 use super::run::Run;
 use super::{snapshots, transactions, walks};
-use siltstone::vfs::Vfs;
 use siltstone::vfs::mem::{CrashPolicy, MemVfs, SimClock};
-use siltstone::{Background, Commit, Db, Durability, Range, Result, Snapshot, Transaction};
+use siltstone::vfs::{Clock, Vfs};
+use siltstone::{Background, Commit, Db, Durability, Options, Range, Result, Snapshot, Transaction};
 use std::sync::{Arc, Weak};
 
 /// Where it lies.
@@ -17,7 +17,10 @@ pub struct Database {
     pub keys: Arc<Keys>,
     pub clock: Arc<SimClock>,
     pub snapshots: [Option<Snapshot>; snapshots::SLOTS],
-    pub ranges: [Option<Range>; walks::SLOTS],
+    /// Each with the life of the database that it was made in.
+    pub ranges: [Option<(usize, Range)>; walks::SLOTS],
+    /// Where walks in pages go on: bytes that outlive everything.
+    pub tokens: [Option<Vec<u8>>; walks::SLOTS],
     pub transactions: [Option<Transaction>; transactions::SLOTS],
     /// Commits whose second half was left.
     pub left: Vec<Commit>,
@@ -42,6 +45,7 @@ impl Database {
             snapshots: Default::default(),
             ranges: Default::default(),
             transactions: Default::default(),
+            tokens: Default::default(),
             left: Vec::new(),
             found: None,
             vfs: MemVfs::new(),
@@ -60,6 +64,11 @@ impl Database {
         self.db.as_ref().expect("it is open between two operations")
     }
 
+    /// Which life of the database this is.
+    pub fn life(&self) -> usize {
+        self.opened
+    }
+
     /// Opens what lies on the files, with the options whose turn it is.
     pub fn open(&mut self) -> Result<()> {
         let choice = self.set.choice(self.opened);
@@ -69,12 +78,16 @@ impl Database {
 
     /// Opens with the present options, but this background.
     pub fn open_with(&mut self, background: Background) -> Result<()> {
-        let vfs: Arc<dyn Vfs> = Arc::new(self.vfs.clone());
-        self.held.push(Arc::downgrade(&vfs));
-        let clock = Arc::clone(&self.clock);
-        let options = self.set.choice(self.opened - 1).options().vfs(vfs).clock(clock);
+        let options = self.options();
         self.db = Some(options.background(background).open(PATH)?);
         Ok(())
+    }
+
+    /// The present options.
+    pub fn options(&mut self) -> Options {
+        let vfs: Arc<dyn Vfs> = Arc::new(self.vfs.clone());
+        self.held.push(Arc::downgrade(&vfs));
+        self.set.choice(self.opened - 1).options().vfs(vfs).clock(Arc::clone(&self.clock) as Arc<dyn Clock>)
     }
 
     /// The durability it was opened with.

@@ -3,9 +3,10 @@
 use super::answer::Answer;
 use super::data::{Key, Keys, Look, V};
 use super::transactions::Tx;
-use super::{snapshots, transactions, walks};
+use super::walks::{self, Bounds, Walk};
+use super::{snapshots, transactions};
 use siltstone::Durability;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,9 @@ pub struct Model {
     /// By slot.
     pub snapshots: [Option<Then>; snapshots::SLOTS],
     /// By slot, what is left to give out.
-    pub ranges: [Option<VecDeque<(Key, Look)>>; walks::SLOTS],
+    pub ranges: [Option<Walk>; walks::SLOTS],
+    /// By slot, where a walk in pages goes on.
+    pub pages: [Option<Bounds>; walks::SLOTS],
     /// By slot.
     pub transactions: [Option<Tx>; transactions::SLOTS],
     /// How often the database was opened anew.
@@ -75,6 +78,7 @@ impl Model {
             snapshots: Default::default(),
             ranges: Default::default(),
             transactions: Default::default(),
+            pages: Default::default(),
             life: 0,
             now: Duration::ZERO,
             default: Durability::Os,

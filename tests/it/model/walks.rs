@@ -1,4 +1,5 @@
-//! Ordered walks: over any span, in changing directions, at once or bit by bit while others write.
+//! Ordered walks: over any span, in changing directions, at once or bit by bit while others write; brought to the present; over
+//! keys alone; and in pages, each of which begins anew.
 
 use super::answer::Answer;
 use super::data::{Key, Keys, Look};
@@ -7,17 +8,49 @@ use super::map::{Map, Model};
 use super::op::Shape;
 use crate::support::Random;
 use siltstone::{Db, Range, Result, Slice, Snapshot, Transaction, TransactionRange};
+use std::collections::VecDeque;
 use std::ops::Bound;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// How many iterators can be open at once.
 pub const SLOTS: usize = 3;
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Walks {
-    Scan { span: Span, moves: Vec<i16> },
-    OpenRange { slot: usize, span: Span },
-    StepRange { slot: usize, moves: Vec<i16> },
-    CloseRange { slot: usize },
+    Scan {
+        span: Span,
+        moves: Vec<i16>,
+    },
+    OpenRange {
+        slot: usize,
+        span: Span,
+    },
+    StepRange {
+        slot: usize,
+        moves: Vec<i16>,
+    },
+    /// Brings one to the present.
+    RefreshRange {
+        slot: usize,
+    },
+    CloseRange {
+        slot: usize,
+    },
+    /// Over the keys alone.
+    Keys {
+        span: Span,
+        moves: Vec<i16>,
+    },
+    OpenPages {
+        slot: usize,
+        span: Span,
+    },
+    /// The next page of what is left, from either end, perhaps in another life of the database.
+    NextPage {
+        slot: usize,
+        limit: usize,
+        back: bool,
+    },
     Count,
 }
 
@@ -116,6 +149,44 @@ fn is_backward(bounds: (Bound<&[u8]>, Bound<&[u8]>)) -> bool {
     }
 }
 
+/// What is left of a walk, as bounds.
+pub type Bounds = (Bound<Vec<u8>>, Bound<Vec<u8>>);
+
+/// What is left of a walk over a map as it was.
+pub struct Walk {
+    pairs: VecDeque<(Key, Look)>,
+    bounds: Bounds,
+    /// The life of the database that it was begun in.
+    life: usize,
+}
+
+impl Span {
+    fn bounds(&self, keys: &Keys) -> Bounds {
+        match self {
+            Span::All => (Bound::Unbounded, Bound::Unbounded),
+            Span::Prefix { key, len } => {
+                let prefix = Span::prefix(keys, *key, *len).to_vec();
+                let mut end = prefix.clone();
+                while end.pop_if(|last| *last == u8::MAX).is_some() {}
+                let upper = end.last_mut().map(|last| *last += 1);
+                (Bound::Included(prefix), upper.map_or(Bound::Unbounded, |()| Bound::Excluded(end)))
+            }
+            Span::Between { lower, upper } => {
+                let bytes = |bound: &Bound<u32>| bound.map(|n| keys.bytes(n).to_vec());
+                (bytes(lower), bytes(upper))
+            }
+        }
+    }
+}
+
+fn within(map: &Map, bounds: &Bounds) -> VecDeque<(Key, Look)> {
+    let bytes = (bounds.0.as_ref().map(|k| &k[..]), bounds.1.as_ref().map(|k| &k[..]));
+    if is_backward(bytes) {
+        return VecDeque::new();
+    }
+    map.range::<[u8], _>(bytes).map(|(key, look)| (key.clone(), *look)).collect()
+}
+
 /// What can be walked over.
 pub enum View<'a> {
     Now(&'a Db),
@@ -188,9 +259,15 @@ impl Walks {
     pub fn random(random: &mut Random, shape: &Shape) -> Walks {
         let slot = random.below(SLOTS);
         match random.below(20) {
-            0..10 => Walks::Scan { span: Span::random(random, shape), moves: moves(random) },
+            0..8 => Walks::Scan { span: Span::random(random, shape), moves: moves(random) },
+            8 => Walks::Keys { span: Span::random(random, shape), moves: moves(random) },
+            9 => match random.below(4) {
+                0 => Walks::OpenPages { slot, span: Span::random(random, shape) },
+                _ => Walks::NextPage { slot, limit: random.below(20), back: random.one_in(3) },
+            },
             10..13 => Walks::OpenRange { slot, span: Span::random(random, shape) },
-            13..18 => Walks::StepRange { slot, moves: moves(random) },
+            13 => Walks::RefreshRange { slot },
+            14..18 => Walks::StepRange { slot, moves: moves(random) },
             18 => Walks::CloseRange { slot },
             _ => Walks::Count,
         }
@@ -203,11 +280,40 @@ impl Walks {
             }
             Walks::OpenRange { slot, span } => {
                 let pairs = span.on_map(&map.map, &map.keys).map(|(key, look)| (key.clone(), look)).collect();
-                map.ranges[*slot] = Some(pairs);
+                let (bounds, life) = (span.bounds(&map.keys), map.life);
+                map.ranges[*slot] = Some(Walk { pairs, bounds, life });
+            }
+            Walks::RefreshRange { slot } => {
+                if let Some(walk) = map.ranges[*slot].as_mut().filter(|walk| walk.life == map.life) {
+                    walk.pairs = within(&map.map, &walk.bounds);
+                }
+            }
+            Walks::Keys { span, moves } => {
+                let _ = step(&mut *span.on_map(&map.map, &map.keys), moves, |pair| {
+                    match pair {
+                        Some((key, _)) => answer.key(key.hash, &key.bytes),
+                        None => answer.say(2, "end"),
+                    }
+                    Ok(())
+                });
+            }
+            Walks::OpenPages { slot, span } => map.pages[*slot] = Some(span.bounds(&map.keys)),
+            Walks::NextPage { slot, limit, back } => {
+                let Some(bounds) = map.pages[*slot].take() else { return };
+                let (pairs, life) = (within(&map.map, &bounds), map.life);
+                let mut walk = Walk { pairs, bounds, life };
+                let mut rest = Rest(&mut walk);
+                for _ in 0..*limit {
+                    let pair = if *back { rest.next_back() } else { rest.next() };
+                    let Some((key, look)) = pair else { break };
+                    answer.pair(&key, look);
+                }
+                answer.say(3, if walk.pairs.is_empty() { "no more" } else { "more" });
+                map.pages[*slot] = Some(walk.bounds).filter(|_| !walk.pairs.is_empty());
             }
             Walks::StepRange { slot, moves } => {
-                if let Some(pairs) = &mut map.ranges[*slot] {
-                    let _ = step(&mut Rest(pairs), moves, |pair| {
+                if let Some(walk) = &mut map.ranges[*slot] {
+                    let _ = step(&mut Rest(walk), moves, |pair| {
                         say_pair(answer, pair.as_ref().map(|(key, look)| (key, *look)))
                     });
                 }
@@ -224,10 +330,37 @@ impl Walks {
                 step(&mut range, moves, |found| say_found(answer, found))?;
             }
             Walks::OpenRange { slot, span } => {
-                db.ranges[*slot] = Some(View::Now(db.db()).walk(span, &db.keys));
+                db.ranges[*slot] = Some((db.life(), View::Now(db.db()).walk(span, &db.keys)));
+            }
+            Walks::RefreshRange { slot } => {
+                let life = db.life();
+                if let Some((_, range)) = db.ranges[*slot].as_mut().filter(|(made_in, _)| *made_in == life) {
+                    range.refresh()?;
+                }
+            }
+            Walks::Keys { span, moves } => {
+                let mut keys = View::Now(db.db()).walk(span, &db.keys).keys();
+                step(&mut keys, moves, |key| {
+                    match key.transpose()? {
+                        Some(key) => answer.key(xxh3_64(&key), &key),
+                        None => answer.say(2, "end"),
+                    }
+                    Ok(())
+                })?;
+            }
+            Walks::OpenPages { slot, span } => {
+                db.tokens[*slot] = Some(View::Now(db.db()).walk(span, &db.keys).resume_token()?);
+            }
+            Walks::NextPage { slot, limit, back } => {
+                let Some(token) = db.tokens[*slot].take() else { return Ok(()) };
+                let rest = db.db().resume(&token)?;
+                let page = if *back { rest.page_back(*limit)? } else { rest.page(*limit)? };
+                page.pairs.iter().for_each(|(key, value)| answer.found_pair(key, value));
+                answer.say(3, if page.next.is_none() { "no more" } else { "more" });
+                db.tokens[*slot] = page.next;
             }
             Walks::StepRange { slot, moves } => {
-                if let Some(range) = &mut db.ranges[*slot] {
+                if let Some((_, range)) = &mut db.ranges[*slot] {
                     step(range, moves, |found| say_found(answer, found))?;
                 }
             }
@@ -242,18 +375,22 @@ impl Walks {
 }
 
 /// What is left of a walk over the map as it was. Once an end was met, there is no more, from either side.
-struct Rest<'a>(&'a mut std::collections::VecDeque<(Key, Look)>);
+struct Rest<'a>(&'a mut Walk);
 
 impl Iterator for Rest<'_> {
     type Item = (Key, Look);
 
     fn next(&mut self) -> Option<(Key, Look)> {
-        self.0.pop_front()
+        let pair = self.0.pairs.pop_front()?;
+        self.0.bounds.0 = Bound::Excluded(pair.0.bytes.to_vec());
+        Some(pair)
     }
 }
 
 impl DoubleEndedIterator for Rest<'_> {
     fn next_back(&mut self) -> Option<(Key, Look)> {
-        self.0.pop_back()
+        let pair = self.0.pairs.pop_back()?;
+        self.0.bounds.1 = Bound::Excluded(pair.0.bytes.to_vec());
+        Some(pair)
     }
 }

@@ -45,6 +45,8 @@ pub enum Form {
     Awaited,
     /// Without waiting for room, after asking for it.
     Now,
+    /// All of it as one future.
+    Task,
     /// The second half is left for later, perhaps for good.
     Left,
 }
@@ -81,8 +83,8 @@ impl Writes {
             },
             400..490 => {
                 let pairs = (0..random.below(20)).map(|_| pair(random)).collect();
-                use Form::{Awaited, Commit, Left, Now, Write};
-                let form = *random.pick(&[Write, Write, Commit, Awaited, Now, Left]);
+                use Form::{Awaited, Commit, Left, Now, Task, Write};
+                let form = *random.pick(&[Write, Task, Commit, Awaited, Now, Left]);
                 let kinds = [None, None, Some(Kind::Sync), Some(Kind::Os), Some(Kind::Interval(50))];
                 Writes::Batch { pairs, form, durability: *random.pick(&kinds) }
             }
@@ -187,6 +189,7 @@ fn write(db: &Db, batch: WriteBatch, form: Form, durability: Option<Kind>) -> Re
         Form::Write => db.write_with(batch, options)?,
         Form::Commit => db.commit(&batch, options)?.wait()?,
         Form::Awaited => block_on(db.commit(&batch, options)?)?,
+        Form::Task => block_on(db.write_async(batch, options))?,
         Form::Now => {
             block_on(poll_fn(|context| db.poll_room(batch.byte_len(), context)))?;
             db.commit_now(&batch, options)?.wait()?;
