@@ -39,7 +39,7 @@ pub use keyspace::Keyspace;
 pub use open::RecoveryReport;
 pub use range::Range;
 pub use snapshot::Snapshot;
-pub use stats::{LevelStats, Stats};
+pub use stats::{LevelStats, MemoryStats, Stats};
 pub use traits::KeyspaceOptions;
 pub use troubles::{Trouble, Work};
 

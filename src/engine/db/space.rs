@@ -142,8 +142,7 @@ impl Inner {
     pub fn unless_reserve_helps(&self, applied: Result<u64>, payload: &[u8]) -> Result<Option<u64>> {
         match applied {
             Err(full @ Error::DiskFull { .. }) => {
-                let helps =
-                    self.is_disk_full() && self.refuse_puts(payload).is_ok() && self.free_space()?;
+                let helps = self.is_disk_full() && self.refuse_puts(payload).is_ok() && self.free_space()?;
                 if helps { Ok(None) } else { Err(full) }
             }
             applied => applied.map(Some),

@@ -41,12 +41,17 @@ pub use skiplist::SkipIndex;
 pub use writer::Writer;
 
 use crate::engine::key::Trailer;
+use crate::engine::memory::Memory;
 use crate::sync::ArcSwap;
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use arena::Arena;
 use hash_table::HashTable;
 use run::{Run, RunCursor};
 use std::sync::Arc;
+
+/// With so many entries a memtable counts as full, whatever their size: a walk over a key that is overwritten all the time meets
+/// all of them.
+pub const MAX_ENTRIES: u64 = 4 << 20;
 
 /// What a memtable is made for.
 #[derive(Debug, Clone, Copy, Default)]
@@ -83,11 +88,19 @@ struct Counts {
     min_expiry: AtomicU64,
 }
 
-impl Memtable {
-    /// An empty memtable: the right to write into it, and itself.
+impl Config {
+    /// For a memtable that gets as full as `memory` has room for: with keys of some hundred bytes each, bookkeeping included.
     #[must_use]
-    pub fn new(config: Config) -> (Writer, Arc<Memtable>) {
-        let writer = Writer::new(config.expected_keys);
+    pub fn of(memory: &Memory) -> Config {
+        Config { expected_keys: (memory.room_of_buffer(0) / 192).min(MAX_ENTRIES as usize) }
+    }
+}
+
+impl Memtable {
+    /// An empty memtable, which holds of `memory` what it takes: the right to write into it, and itself.
+    #[must_use]
+    pub fn new(config: Config, memory: &Arc<Memory>) -> (Writer, Arc<Memtable>) {
+        let writer = Writer::new(config.expected_keys, memory);
         let memtable = Arc::clone(writer.memtable());
         (writer, memtable)
     }

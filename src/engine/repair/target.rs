@@ -3,7 +3,6 @@
 //! Its files are written like those of any other: tables by the table builder, then the manifest with all of them, then
 //! `CURRENT`, so that a repair that is interrupted leaves a folder that does not open, and is refused by the next.
 
-use crate::engine::cache::Cache;
 use crate::engine::filename::FileName;
 use crate::engine::manifest::registry::Registry;
 use crate::engine::manifest::{Edit, Manifest, Version};
@@ -53,7 +52,7 @@ impl<'a> Target<'a> {
         }
         dir.create_all()?;
         let lock = Some(dir.lock(&FileName::Lock.to_string())?);
-        let files = TableFiles::new(dir, Cache::new(0));
+        let files = TableFiles::new(dir, &options.memory());
         files.belong_to(options.clock.random());
         Ok(Target { options, files, next_table: AtomicU64::new(1), lock, finished: false })
     }
