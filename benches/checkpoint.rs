@@ -32,7 +32,7 @@ fn batch(from: u64) -> WriteBatch {
 
 fn filled(path: &Path, mib: u64) -> Db {
     let options = Options::default().durability(Durability::Os);
-    let db = options.compression(Compression::None).bottom_compression(Compression::None).open(path).unwrap();
+    let db = options.compression(Compression::None).open(path).unwrap();
     for from in (0..(mib << 20) / PAIR).step_by(100) {
         db.write(batch(from)).unwrap();
     }

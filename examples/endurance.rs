@@ -27,8 +27,8 @@ fn open(folder: &str) -> Result<Db> {
     Options::default()
         .durability(Durability::Os)
         .memtable_bytes(64 << 20)
-        .cache_bytes(256 << 20)
-        .bottom_compression(Compression::UPPER)
+        .memory_budget(448 << 20)
+        .compression(Compression::UPPER)
         .open(folder)
 }
 

@@ -65,7 +65,7 @@ pub mod vfs;
 
 // A database, and how it is opened.
 pub use engine::db::{Db, Keyspace, KeyspaceOptions, Snapshot};
-pub use engine::options::{Background, Compression, Durability, Options};
+pub use engine::options::{Background, Compression, Compressions, Durability, Options};
 
 // What goes in, and what comes out.
 pub use engine::batch::{KeyspaceRef, Within, WriteBatch};
@@ -76,7 +76,7 @@ pub use engine::slice::Slice;
 
 // What it tells about itself.
 pub use engine::check::report::{Finding, Progress, Unread, VerifyReport};
-pub use engine::db::{CheckpointReport, LevelStats, RecoveryReport, Stats, Trouble, Work};
+pub use engine::db::{CheckpointReport, LevelStats, MemoryStats, RecoveryReport, Stats, Trouble, Work};
 pub use engine::repair::keys::{KeyBound, KeyRange};
 pub use engine::repair::report::{Loss, RepairReport, TablesBy};
 pub use error::{Error, Result};

@@ -103,10 +103,9 @@ pub fn options(vfs: &MemVfs) -> Options {
         .clock(Arc::new(SimClock::new(1)))
         .background(Background::Stepped)
         .memtable_bytes(16 << 10)
-        .memtable_entries(1000)
         .table_bytes(2 << 10)
         .block_bytes(256)
-        .cache_bytes(64 << 10)
+        .memory_budget(2 << 20)
         .level_ratio(2)
         .compression(Compression::Lz4)
 }

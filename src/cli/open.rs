@@ -1,4 +1,4 @@
-//! The folder of the database, and opening it.
+//! The folder of the database, and opening it with as much memory as it may have.
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -11,6 +11,22 @@ pub struct DataDir {
     /// The folder that holds the database
     #[arg(long = "data-dir", value_name = "DIR", default_value = "./data", global = true)]
     path: PathBuf,
+
+    /// How much memory the database may take, as 256M or 2G; a quarter of what there is, up to 448M, when not given
+    #[arg(long, value_name = "SIZE", value_parser = size, global = true)]
+    memory: Option<usize>,
+}
+
+/// A number of bytes with `K`, `M` or `G` behind it, or none.
+fn size(text: &str) -> Result<usize, String> {
+    let (number, unit) = match text.as_bytes().last() {
+        Some(b'K' | b'k') => (text.split_at(text.len() - 1).0, 1 << 10),
+        Some(b'M' | b'm') => (text.split_at(text.len() - 1).0, 1 << 20),
+        Some(b'G' | b'g') => (text.split_at(text.len() - 1).0, 1 << 30),
+        _ => (text, 1),
+    };
+    let number: usize = number.parse().map_err(|_| "give a number with K, M or G, such as 256M")?;
+    number.checked_mul(unit).ok_or_else(|| "there is not so much memory".into())
 }
 
 impl DataDir {
@@ -43,11 +59,28 @@ impl DataDir {
         options: Options,
         work: impl FnOnce(&Db) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
+        let options = self.memory.into_iter().fold(options, Options::memory_budget);
         let what = || format!("could not open the database in {}", self.path.display());
         let db = options.open(&self.path).with_context(what)?;
         let done = work(&db);
         let closed = db.close();
         done?;
         Ok(closed?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn sizes_have_units() {
+        let good = [("0", 0), ("4096", 4096), ("7K", 7 << 10), ("256M", 256 << 20), ("2g", 2 << 30)];
+        for (text, bytes) in good {
+            assert_eq!(size(text), Ok(bytes));
+        }
+        for text in ["", "M", "1T", "1.5G", "-1", "256MB", "99999999999G", "é"] {
+            assert!(size(text).is_err(), "{text}");
+        }
     }
 }

@@ -12,17 +12,20 @@
 //! goes, unless its reference bit is set; then the bit is cleared and the entry goes to the end.
 //!
 //! (A1) The ring and all accounting change under the ring's lock only. Hits never take it.
-//! (A2) `bytes` is the sum of the weights of all filled slots whose table is not retired, and never exceeds the budget.
+//! (A2) `bytes` is the sum of the weights of all filled slots whose table is not retired. An insert leaves it within the limit
+//!      of that moment. The limit may fall at any time; whoever lowers it calls [`Cache::shrink`].
 //! (A3) A new entry is not referenced: what a scan reads once is evicted before what was asked for twice.
 //! (A4) Dropping a table's [`Slots`] gives its bytes back at once; its entries in the ring are dead from then on, and
 //!      are swept when they are the majority.
 //!
-//! Rejected: a hash table of blocks with sharded locks (hashing and a lock at every hit), and counting
-//! hits, which would be one shared counter written by every reader.
+//! Hits are counted in one of a few stripes, which threads share by chance only; a counter that every reader writes would
+//! travel between their cores.
+//!
+//! Rejected: a hash table of blocks with sharded locks (hashing and a lock at every hit).
 
 use crate::planted::{Bug, planted};
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync::{Mutex, MutexGuard, thread_local};
 use arc_swap::{ArcSwapOption, Guard};
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
@@ -33,14 +36,29 @@ pub trait Weigh {
     fn weight(&self) -> usize;
 }
 
-/// A byte budget and the ring of what fills it.
+/// A limit in bytes and the ring of what fills it.
 pub struct Cache<T> {
-    budget: usize,
+    limit: Box<dyn Fn() -> usize + Send + Sync>,
     ring: Mutex<Ring<T>>,
     // Written under the ring's lock (A1), read by `stats` without it.
     bytes: AtomicUsize,
     inserts: AtomicU64,
     evictions: AtomicU64,
+    hits: Box<[Stripe]>,
+    misses: AtomicU64,
+}
+
+/// A counter on cache lines of its own.
+#[repr(align(128))]
+#[derive(Default)]
+struct Stripe(AtomicU64);
+
+/// How many stripes count the hits: a power of two.
+const STRIPES: usize = 32;
+
+thread_local! {
+    /// Its address tells threads apart.
+    static HERE: u8 = const { 0 };
 }
 
 /// The places of one table's values. Dropping it retires the table (A4).
@@ -55,10 +73,14 @@ pub type Hit<T> = Guard<Option<Arc<T>>>;
 /// What the cache has done, for reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 pub struct CacheStats {
-    /// How many bytes it may hold.
-    pub budget: usize,
+    /// How many bytes it may hold at the moment.
+    pub limit: usize,
     /// How many it holds.
     pub bytes: usize,
+    /// How often a value was there since the start.
+    pub hits: u64,
+    /// How often it was not.
+    pub misses: u64,
     /// How many values were put in since the start.
     pub inserts: u64,
     /// How many of them had to make room for others.
@@ -91,16 +113,35 @@ struct Entry<T> {
 }
 
 impl<T> Cache<T> {
-    /// A cache of at most `budget` bytes. With a budget of 0 it keeps nothing.
+    /// A cache of at most as many bytes as `limit` says at the time. With 0 it keeps nothing.
     #[must_use]
-    pub fn new(budget: usize) -> Arc<Cache<T>> {
+    pub fn new(limit: impl Fn() -> usize + Send + Sync + 'static) -> Arc<Cache<T>> {
         Arc::new(Cache {
-            budget,
+            limit: Box::new(limit),
             ring: Mutex::new(Ring { clock: VecDeque::new(), dead: 0 }),
             bytes: AtomicUsize::new(0),
             inserts: AtomicU64::new(0),
             evictions: AtomicU64::new(0),
+            hits: std::iter::repeat_with(Stripe::default).take(STRIPES).collect(),
+            misses: AtomicU64::new(0),
         })
+    }
+
+    /// A cache that keeps nothing, for those who read everything once.
+    #[must_use]
+    pub fn none() -> Arc<Cache<T>> {
+        Cache::new(|| 0)
+    }
+
+    /// Evicts what is over the limit, which may have fallen.
+    pub fn shrink(&self) {
+        if self.bytes.load(Relaxed) <= (self.limit)() {
+            return;
+        }
+        let mut ring = self.ring.lock();
+        let victims = self.make_room(&mut ring, 0);
+        drop(ring);
+        drop(victims);
     }
 
     /// Room for the `count` values of a table.
@@ -120,10 +161,22 @@ impl<T> Cache<T> {
     #[must_use]
     pub fn stats(&self) -> CacheStats {
         CacheStats {
-            budget: self.budget,
+            limit: (self.limit)(),
             bytes: self.bytes.load(Relaxed),
+            hits: self.hits.iter().map(|stripe| stripe.0.load(Relaxed)).sum(),
+            misses: self.misses.load(Relaxed),
             inserts: self.inserts.load(Relaxed),
             evictions: self.evictions.load(Relaxed),
+        }
+    }
+
+    #[inline]
+    fn count_hit(&self) {
+        // Blocks of thread-local memory lie far apart; the multiplication brings what differs to the top.
+        let here = HERE.with(|here| std::ptr::from_ref(here).addr());
+        let stripe = here.wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as usize) >> (usize::BITS - STRIPES.ilog2());
+        if let Some(stripe) = self.hits.get(stripe) {
+            stripe.0.fetch_add(1, Relaxed);
         }
     }
 
@@ -132,7 +185,8 @@ impl<T> Cache<T> {
         let mut victims = Vec::new();
         // Readers may set reference bits as fast as they are cleared here, so the chances are counted.
         let mut chances = ring.clock.len();
-        while self.bytes.load(Relaxed) + weight > self.budget {
+        let limit = (self.limit)();
+        while self.bytes.load(Relaxed) + weight > limit {
             let Some(entry) = ring.clock.pop_front() else { break };
             let Some(table) = entry.live() else {
                 ring.dead -= 1;
@@ -180,8 +234,13 @@ impl<T> Slots<T> {
         let ordinal = if planted(Bug::ShareCacheSlot) { ordinal & !1 } else { ordinal };
         let Some(slot) = self.table.slots.get(ordinal) else { return Guard::from_inner(None) };
         let hit = slot.value.load();
+        if hit.is_none() {
+            self.cache.misses.fetch_add(1, Relaxed);
+            return hit;
+        }
+        self.cache.count_hit();
         // Written only when it changes: a bit that all readers set would travel between their cores.
-        if hit.is_some() && !slot.referenced.load(Relaxed) {
+        if !slot.referenced.load(Relaxed) {
             slot.referenced.store(true, Relaxed);
         }
         hit
@@ -200,7 +259,8 @@ impl<T: Weigh> Slots<T> {
         let ordinal = if planted(Bug::ShareCacheSlot) { ordinal & !1 } else { ordinal };
         let weight = value.weight();
         let Some(slot) = self.table.slots.get(ordinal) else { return };
-        if weight > self.cache.budget || self.cache.budget == 0 {
+        let limit = (self.cache.limit)();
+        if weight > limit || limit == 0 {
             return;
         }
         let mut ring = self.cache.ring.lock();
@@ -249,7 +309,7 @@ mod tests {
 
     #[test]
     fn a_referenced_value_gets_a_second_chance() {
-        let cache = Cache::new(30);
+        let cache = Cache::new(|| 30);
         let slots = cache.slots(9);
         for i in 0..3 {
             slots.insert(i, &Arc::new(Weight(10)));
@@ -261,12 +321,13 @@ mod tests {
         assert_eq!(present(&slots), [3, 4], "0 was not asked for again: its chance is used up");
         slots.insert(5, &Arc::new(Weight(10)));
         assert_eq!(present(&slots), [4, 5]);
-        assert_eq!(cache.stats(), CacheStats { budget: 30, bytes: 30, inserts: 6, evictions: 4 });
+        let (limit, bytes, inserts, evictions, hits, misses) = (30, 30, 6, 4, 1, 0);
+        assert_eq!(cache.stats(), CacheStats { limit, bytes, hits, misses, inserts, evictions });
     }
 
     #[test]
     fn a_ring_of_referenced_values_still_makes_room() {
-        let cache = Cache::new(30);
+        let cache = Cache::new(|| 30);
         let slots = cache.slots(9);
         for i in 0..3 {
             slots.insert(i, &Arc::new(Weight(10)));
@@ -279,7 +340,7 @@ mod tests {
     #[test]
     fn nothing_is_kept_without_a_budget_or_over_it() {
         for (budget, weight) in [(0, 0), (0, 1), (9, 10)] {
-            let cache = Cache::new(budget);
+            let cache = Cache::new(move || budget);
             let slots = cache.slots(1);
             slots.insert(0, &Arc::new(Weight(weight)));
             assert!(slots.get(0).is_none());
@@ -289,7 +350,7 @@ mod tests {
 
     #[test]
     fn the_first_of_two_values_stays_and_strange_ordinals_are_empty() {
-        let cache = Cache::new(30);
+        let cache = Cache::new(|| 30);
         let slots = cache.slots(1);
         slots.insert(0, &Arc::new(Weight(10)));
         slots.insert(0, &Arc::new(Weight(20)));
@@ -300,8 +361,26 @@ mod tests {
     }
 
     #[test]
+    fn a_cache_whose_limit_falls_shrinks_to_it() {
+        let limit = Arc::new(AtomicUsize::new(50));
+        let now = Arc::clone(&limit);
+        let cache = Cache::new(move || now.load(Relaxed));
+        let slots = cache.slots(9);
+        (0..5).for_each(|i| slots.insert(i, &Arc::new(Weight(10))));
+        assert!(slots.get(0).is_some() && slots.get(7).is_none());
+        assert_eq!((cache.stats().hits, cache.stats().misses), (1, 1));
+        limit.store(25, Relaxed);
+        cache.shrink();
+        assert_eq!(present(&slots), [0, 4], "0 was asked for, the others go in their order");
+        limit.store(0, Relaxed);
+        slots.insert(8, &Arc::new(Weight(0)));
+        cache.shrink();
+        assert!(present(&slots).is_empty() && cache.stats().bytes == 0);
+    }
+
+    #[test]
     fn a_retired_table_gives_its_bytes_back_at_once() {
-        let cache = Cache::new(1000);
+        let cache = Cache::new(|| 1000);
         let kept = cache.slots(1);
         kept.insert(0, &Arc::new(Weight(10)));
         for _ in 0..100 {
@@ -320,7 +399,7 @@ mod tests {
 
     #[test]
     fn dead_entries_are_skipped_by_eviction() {
-        let cache = Cache::new(40);
+        let cache = Cache::new(|| 40);
         let (old, live) = (cache.slots(4), cache.slots(4));
         old.insert(0, &Arc::new(Weight(10)));
         for i in 0..3 {
@@ -334,7 +413,7 @@ mod tests {
 
     #[test]
     fn readers_and_writers_agree_on_the_bytes() {
-        let cache = Cache::new(500);
+        let cache = Cache::new(|| 500);
         let shared: Slots<Weight> = cache.slots(64);
         std::thread::scope(|scope| {
             for thread in 0..4usize {

@@ -5,6 +5,7 @@
 use crate::engine::cache::Cache;
 use crate::engine::header::{self, FileKind, HEADER_LEN};
 use crate::engine::manifest::describe::{describe_current, describe_manifest};
+use crate::engine::memory::Memory;
 use crate::engine::sstable::{Detail, Table};
 use crate::engine::wal::describe::describe;
 use crate::vfs::{Dir, Mode, Vfs};
@@ -40,7 +41,7 @@ pub fn inspect(vfs: Arc<dyn Vfs>, path: &Path, out: &mut dyn Write) -> Result<()
         }
         FileKind::Current => printed(out.write_str(&describe_current(path, &file.read_all(MAX_MANIFEST)?)?)),
         FileKind::Table => {
-            let table = Table::open(&file, place, file.len()?, &Cache::new(0))?;
+            let table = Table::open(&file, place, file.len()?, &Cache::none(), &Memory::unlimited())?;
             table.describe(Detail::Entries, out)
         }
     }

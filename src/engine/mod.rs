@@ -1,7 +1,7 @@
 //! Bytes become an ordered map.
 //!
 //! Reading order: the ground floor ([`coding`], [`checksum`], [`header`], [`key`], [`slice`], [`filename`],
-//! [`options`], [`batch`]), the iterator contract ([`iter`]), the block [`cache`]; then four parts that do not know
+//! [`options`], [`memory`], [`batch`]), the iterator contract ([`iter`]), the block [`cache`]; then four parts that do not know
 //! each other ([`wal`], [`memtable`], [`sstable`], [`manifest`]); then the assemblies that join them ([`read`],
 //! [`compaction`], [`db`]).
 
@@ -11,6 +11,7 @@ pub mod coding;
 pub mod filename;
 pub mod header;
 pub mod key;
+pub mod memory;
 pub mod options;
 pub mod slice;
 

@@ -1,6 +1,8 @@
 //! What can be chosen. Every option has a default and a reason; there are at most 16.
 
+use super::memory::Memory;
 use crate::index::{Index, NewIndex};
+use crate::vfs::std::memory_limit;
 use crate::vfs::{Clock, Vfs};
 use crate::{Error, Result};
 use std::sync::Arc;
@@ -54,12 +56,10 @@ pub enum Background {
 #[derive(Debug, Clone)]
 pub struct Options {
     pub(crate) durability: Durability,
+    pub(crate) memory_budget: Option<usize>,
     pub(crate) memtable_bytes: usize,
-    pub(crate) memtable_entries: usize,
-    pub(crate) cache_bytes: usize,
     pub(crate) block_bytes: usize,
-    pub(crate) upper_compression: Compression,
-    pub(crate) bottom_compression: Compression,
+    pub(crate) compression: Compressions,
     pub(crate) filter_bits: u32,
     pub(crate) table_bytes: u64,
     pub(crate) level_ratio: u32,
@@ -76,12 +76,10 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             durability: Durability::Sync,
+            memory_budget: None,
             memtable_bytes: 64 << 20,
-            memtable_entries: 4 << 20,
-            cache_bytes: 256 << 20,
             block_bytes: 4 << 10,
-            upper_compression: Compression::UPPER,
-            bottom_compression: Compression::BOTTOM,
+            compression: Compressions { upper: Compression::UPPER, bottom: Compression::BOTTOM },
             filter_bits: 10,
             table_bytes: 64 << 20,
             level_ratio: 10,
@@ -104,36 +102,36 @@ impl Options {
         self
     }
 
-    /// One number for the memory of write buffers and block cache together: a fifth for each of the three buffers there
-    /// can be at most (64 MiB at the most), the rest for the cache. Default: 448 MiB.
+    /// One number for all memory that the database takes: write buffers, the indexes and filters of open tables, what flush and
+    /// compaction need, the log's buffer, and the block cache, which gets what the others leave at the moment.
+    ///
+    /// It holds but for what is yours: values and iterators that you keep, and a batch while it is written. `docs/promises.md`
+    /// says by how much, and what happens when a part needs more than its share. At least 1 MiB and 64 blocks.
+    ///
+    /// Default: a quarter of what the process may have, by its control groups (`memory.max`, `memory.limit_in_bytes`) or, where
+    /// there are none, by the size of the machine's memory; at least 16 MiB, at most 448 MiB, which is also what is taken where the
+    /// system does not tell.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("data");
+    /// let db = siltstone::Options::default().memory_budget(32 << 20).open(path)?;
+    /// let memory = db.stats().memory;
+    /// assert!(memory.budget_bytes == 32 << 20 && memory.used_bytes() <= memory.budget_bytes);
+    /// # Ok::<(), siltstone::Error>(())
+    /// ```
     #[must_use]
     pub fn memory_budget(mut self, bytes: usize) -> Options {
-        self.memtable_bytes = (bytes / 5).clamp(64 << 10, 64 << 20);
-        self.cache_bytes = bytes.saturating_sub(3 * self.memtable_bytes);
+        self.memory_budget = Some(bytes);
         self
     }
 
-    /// How large a write buffer grows before it is written to a table. Up to three exist at a time. Larger ones absorb more
-    /// overwriting and make fewer, larger tables; smaller ones are read back sooner after a crash. Default: 64 MiB.
+    /// How large a write buffer grows before it is written to a table, unless a seventh of the memory budget is less. Up to three
+    /// exist at a time. Larger ones absorb more overwriting and make fewer, larger tables; smaller ones are read back sooner after
+    /// a crash. Default: 64 MiB.
     #[must_use]
     pub fn memtable_bytes(mut self, bytes: usize) -> Options {
         self.memtable_bytes = bytes;
-        self
-    }
-
-    /// How many entries a write buffer takes, whatever their size. Bounds the work of a scan over a key that is overwritten
-    /// all the time. Default: 4 million.
-    #[must_use]
-    pub fn memtable_entries(mut self, entries: usize) -> Options {
-        self.memtable_entries = entries;
-        self
-    }
-
-    /// The budget of the block cache. Blocks of uncompressed tables are read from the mapped file and cost next to nothing
-    /// of it. Default: 256 MiB.
-    #[must_use]
-    pub fn cache_bytes(mut self, bytes: usize) -> Options {
-        self.cache_bytes = bytes;
         self
     }
 
@@ -145,18 +143,18 @@ impl Options {
         self
     }
 
-    /// Compression of all levels but the deepest: these are read hot and rewritten soon, so it should be fast.
-    /// Default: LZ4 where built in.
+    /// Compression of the blocks of tables: one for all, or a pair, for the deepest level and for those above it. The deepest
+    /// holds nine tenths of the data, so it should be small; the others are read hot and rewritten soon, so it should be fast.
+    /// Default: LZ4 above and Zstandard level -1 below, where built in.
+    ///
+    /// ```
+    /// # use siltstone::{Compression, Options};
+    /// let none = Options::default().compression(Compression::None);
+    /// let pair = Options::default().compression((Compression::UPPER, Compression::Zstd(3)));
+    /// ```
     #[must_use]
-    pub fn compression(mut self, compression: Compression) -> Options {
-        self.upper_compression = compression;
-        self
-    }
-
-    /// Compression of the deepest level, which holds nine tenths of the data. Default: Zstandard level -1 where built in.
-    #[must_use]
-    pub fn bottom_compression(mut self, compression: Compression) -> Options {
-        self.bottom_compression = compression;
+    pub fn compression(mut self, compression: impl Into<Compressions>) -> Options {
+        self.compression = compression.into();
         self
     }
 
@@ -234,9 +232,11 @@ impl Options {
         self
     }
 
-    /// How many keys a full write buffer is expected to have: of some hundred bytes each, bookkeeping included.
-    pub(crate) fn expected_keys(&self) -> usize {
-        (self.memtable_bytes / 192).min(self.memtable_entries)
+    /// The budget of an open database, and who has how much of it.
+    pub(crate) fn memory(&self) -> Arc<Memory> {
+        let least = Memory::least(self.block_bytes);
+        let chosen = self.memory_budget.unwrap_or_else(|| default_budget(memory_limit()).max(least));
+        Memory::new(chosen, self.memtable_bytes)
     }
 
     /// Whether every choice makes sense.
@@ -245,11 +245,15 @@ impl Options {
         if self.memtable_bytes < 1 << 10 || self.memtable_bytes > 4 << 30 {
             return refuse("memtable_bytes must be between 1 KiB and 4 GiB");
         }
-        if self.memtable_entries == 0 {
-            return refuse("memtable_entries must not be 0");
-        }
         if self.block_bytes == 0 || self.block_bytes > 16 << 20 {
             return refuse("block_bytes must be between 1 byte and 16 MiB");
+        }
+        let least = Memory::least(self.block_bytes);
+        if self.memory_budget.is_some_and(|bytes| bytes < least) {
+            let blocks = self.block_bytes;
+            return refuse(&format!(
+                "memory_budget must be at least {least} bytes with blocks of {blocks} bytes"
+            ));
         }
         if self.filter_bits > 64 {
             return refuse("filter_bits must be at most 64");
@@ -267,9 +271,57 @@ impl Options {
     }
 }
 
+/// What a database takes that was told nothing, where the system gives the process so much.
+fn default_budget(limit: Option<u64>) -> usize {
+    const LEAST: u64 = 16 << 20;
+    const MOST: u64 = 448 << 20;
+    limit.map_or(MOST, |bytes| (bytes / 4).clamp(LEAST, MOST)) as usize
+}
+
+/// How the blocks of tables are compressed, by level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Compressions {
+    /// In all levels but the deepest.
+    pub upper: Compression,
+    /// In the deepest level that holds data.
+    pub bottom: Compression,
+}
+
+impl From<Compression> for Compressions {
+    /// The same for all levels.
+    fn from(all: Compression) -> Compressions {
+        Compressions { upper: all, bottom: all }
+    }
+}
+
+impl From<(Compression, Compression)> for Compressions {
+    /// For the upper levels and for the deepest.
+    fn from((upper, bottom): (Compression, Compression)) -> Compressions {
+        Compressions { upper, bottom }
+    }
+}
+
 impl Compression {
     /// What the upper levels use unless told otherwise.
     pub const UPPER: Compression = crate::BUILT_IN_FAST;
     /// What the deepest level uses unless told otherwise.
     pub const BOTTOM: Compression = crate::BUILT_IN_SMALL;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_budget_is_a_share_with_a_floor_and_a_ceiling() {
+        let mib = |n: u64| n << 20;
+        let cases = [(None, 448), (Some(0), 16), (Some(mib(63)), 16), (Some(mib(512)), 128)];
+        for (limit, expected) in cases.into_iter().chain([(Some(mib(1792)), 448), (Some(u64::MAX), 448)]) {
+            assert_eq!(default_budget(limit) as u64, mib(expected), "{limit:?}");
+        }
+        assert_eq!(Options::default().memory_budget(5 << 20).memory().budget(), 5 << 20);
+        // Unasked, it is enough for the blocks that were asked for.
+        let large = Options::default().block_bytes(16 << 20);
+        assert!(large.check().is_ok() && large.memory().budget() >= Memory::least(16 << 20));
+    }
 }

@@ -13,6 +13,10 @@
 //! Rejected: a lock file that holds a process id (stale after a crash), `fcntl` locks (they do not see a second open in
 //! the same process, and closing any other handle of the file drops them), `O_DIRECT` (reads are mapped).
 
+mod limit;
+
+pub use limit::memory_limit;
+
 use super::{Clock, File, Mapped, Mode, Vfs};
 use std::fs::{self, OpenOptions, TryLockError};
 use std::io;

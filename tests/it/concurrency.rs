@@ -12,11 +12,7 @@ use std::time::Duration;
 
 fn small(folder: &tempfile::TempDir) -> Options {
     let _ = folder;
-    Options::default()
-        .memtable_bytes(64 << 10)
-        .table_bytes(32 << 10)
-        .cache_bytes(64 << 10)
-        .durability(Durability::Os)
+    Options::default().memtable_bytes(64 << 10).table_bytes(32 << 10).durability(Durability::Os)
 }
 
 fn number(bytes: &[u8]) -> u64 {

@@ -1,5 +1,6 @@
 //! What a user can do wrong, and what the library says to it: the fact, and what to do next. And that nothing is harmed by it.
 
+use crate::support::{buffer_of, least_memory};
 use siltstone::vfs::fault::{Failure, Fault, FaultVfs, Op};
 use siltstone::vfs::mem::{MemVfs, SimClock};
 use siltstone::{Background, Compression, Db, Durability, Error, Options, WriteBatch};
@@ -26,7 +27,7 @@ fn options(vfs: &MemVfs) -> Options {
         .vfs(Arc::new(vfs.clone()))
         .clock(Arc::new(SimClock::new(1)))
         .background(Background::Stepped)
-        .memtable_entries(4)
+        .memtable_bytes(buffer_of(4))
 }
 
 /// The database takes writes and answers.
@@ -201,10 +202,11 @@ fn files_of_a_newer_version_are_refused_and_left_as_they_are() {
 fn options_that_make_no_sense_are_refused() {
     let vfs = MemVfs::new();
     type Change = fn(Options) -> Options;
-    let wrong: [(Change, &[&str]); 12] = [
+    let wrong: [(Change, &[&str]); 13] = [
         (|o| o.memtable_bytes(0), &["memtable_bytes", "1 KiB", "4 GiB"]),
         (|o| o.memtable_bytes((4 << 30) + 1), &["memtable_bytes", "1 KiB", "4 GiB"]),
-        (|o| o.memtable_entries(0), &["memtable_entries", "not be 0"]),
+        (|o| o.memory_budget(0), &["memory_budget", "at least 1310720 bytes", "blocks of 4096"]),
+        (|o| o.memory_budget((2 << 20) - 1).block_bytes(16 << 10), &["memory_budget", "2097152"]),
         (|o| o.block_bytes(0), &["block_bytes", "1 byte", "16 MiB"]),
         (|o| o.block_bytes(usize::MAX), &["block_bytes", "16 MiB"]),
         (|o| o.filter_bits(65), &["filter_bits", "at most 64"]),
@@ -224,10 +226,11 @@ fn options_that_make_no_sense_are_refused() {
 
 #[test]
 fn options_at_their_limits_work() {
-    let small =
-        |o: Options| o.memtable_bytes(1 << 10).block_bytes(1).table_bytes(1).level_ratio(2).cache_bytes(0);
+    let small = |o: Options| {
+        o.memtable_bytes(1 << 10).block_bytes(1).table_bytes(1).level_ratio(2).memory_budget(least_memory(1))
+    };
     let large = |o: Options| o.block_bytes(16 << 20).table_bytes(4 << 30).level_ratio(1000).filter_bits(64);
-    let budget = |o: Options| o.memory_budget(0).stall_deadline(Duration::ZERO);
+    let budget = |o: Options| o.memory_budget(least_memory(4096)).stall_deadline(Duration::ZERO);
     let interval = |o: Options| o.durability(Durability::Interval(Duration::ZERO)).filter_bits(1);
     for change in [&small as &dyn Fn(Options) -> Options, &large, &budget, &interval] {
         let vfs = MemVfs::new();
@@ -283,9 +286,7 @@ fn after_close_every_call_says_so() {
 
 #[test]
 fn extreme_levels_of_compression_work() {
-    let db = options(&MemVfs::new())
-        .compression(Compression::Zstd(i8::MIN))
-        .bottom_compression(Compression::Zstd(i8::MAX));
+    let db = options(&MemVfs::new()).compression((Compression::Zstd(i8::MIN), Compression::Zstd(i8::MAX)));
     let db = db.open("/db").unwrap();
     (0..50).for_each(|n| db.put(format!("key{n}"), "value").unwrap());
     db.compact_range::<&str>(..).unwrap();

@@ -134,11 +134,9 @@ fn options(vfs: &FaultVfs, durability: Durability) -> Options {
         .background(Background::Stepped)
         .durability(durability)
         .memtable_bytes(1 << 10)
-        .memtable_entries(4)
         .table_bytes(300)
         .block_bytes(100)
         .level_ratio(2)
-        .cache_bytes(0)
 }
 
 impl Case {

@@ -152,7 +152,7 @@ fn fill(db: &Db) {
 }
 
 fn make_closed(vfs: &MemVfs) -> MemVfs {
-    let options = options(vfs).compression(Compression::Lz4).bottom_compression(Compression::Zstd(3));
+    let options = options(vfs).compression((Compression::Lz4, Compression::Zstd(3)));
     let db = options.open("/db").unwrap();
     fill(&db);
     db.close().unwrap();
@@ -160,7 +160,7 @@ fn make_closed(vfs: &MemVfs) -> MemVfs {
 }
 
 fn make_plain(vfs: &MemVfs) -> MemVfs {
-    let options = options(vfs).compression(Compression::None).bottom_compression(Compression::None);
+    let options = options(vfs).compression(Compression::None);
     let db = options.filter_bits(0).open("/db").unwrap();
     fill(&db);
     db.close().unwrap();

@@ -24,7 +24,6 @@ fn options(vfs: Arc<dyn Vfs>) -> Options {
         .table_bytes(16 << 10)
         .block_bytes(512)
         .compression(Compression::None)
-        .bottom_compression(Compression::None)
 }
 
 fn key(n: u32) -> Vec<u8> {

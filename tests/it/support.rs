@@ -37,6 +37,17 @@ impl Random {
     }
 }
 
+/// What `memtable_bytes` makes buffers full of so many small entries: an arena's first chunk, the smallest hash table, and what
+/// the list takes for each.
+pub const fn buffer_of(entries: usize) -> usize {
+    4096 + 512 + 64 * entries
+}
+
+/// The least memory budget with blocks of so many bytes.
+pub const fn least_memory(block_bytes: usize) -> usize {
+    (1 << 20) + 64 * block_bytes
+}
+
 /// A number from the environment, for runs longer than CI's.
 pub fn from_env(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().map_or(default, |text| text.parse().expect("a whole number"))

@@ -42,11 +42,10 @@ impl World {
         Options::default()
             .vfs(Arc::clone(&self.vfs) as Arc<dyn Vfs>)
             .clock(Arc::new(Ticking::default()))
-            .memtable_bytes(64 << 10)
-            .memtable_entries(entries)
-            .cache_bytes(4 << 10)
+            // The first chunk of an arena, the smallest hash table, and what the list takes for each entry.
+            .memtable_bytes(4096 + 512 + 64 * entries)
+            .memory_budget(2 << 20)
             .compression(Compression::None)
-            .bottom_compression(Compression::None)
             .stall_deadline(Duration::from_secs(3600))
     }
 

@@ -85,7 +85,7 @@ pub fn compression_round_trip(input: &[u8]) {
         .map(|(n, value)| (key(n), value.to_vec()))
         .collect();
     let folder = Folder::default();
-    let options = options(folder.vfs()).compression(compression).bottom_compression(compression);
+    let options = options(folder.vfs()).compression(compression);
     let db = options.open(FOLDER).expect("a new database");
     let mut batch = WriteBatch::new();
     expected.iter().for_each(|(key, value)| batch.put(key, value));

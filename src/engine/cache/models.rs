@@ -19,7 +19,7 @@ fn held(slots: &Slots<Weight>) -> usize {
 #[test]
 fn the_budget_is_kept_and_every_byte_accounted_for() {
     model::check(|| {
-        let cache = Cache::new(10);
+        let cache = Cache::new(|| 10);
         let slots = Arc::new(cache.slots(2));
         let insert = |ordinal: usize| {
             let slots = Arc::clone(&slots);
@@ -43,7 +43,7 @@ fn the_budget_is_kept_and_every_byte_accounted_for() {
 #[test]
 fn of_two_values_for_a_slot_one_counts() {
     model::check(|| {
-        let cache = Cache::new(100);
+        let cache = Cache::new(|| 100);
         let slots = Arc::new(cache.slots(1));
         let insert = |weight| {
             let slots = Arc::clone(&slots);
@@ -60,7 +60,7 @@ fn of_two_values_for_a_slot_one_counts() {
 #[test]
 fn a_table_that_goes_gives_back_what_is_left_of_it() {
     model::check(|| {
-        let cache = Cache::new(10);
+        let cache = Cache::new(|| 10);
         let (going, staying) = (cache.slots(1), cache.slots(1));
         going.insert(0, &Arc::new(Weight(6)));
         let other = thread::spawn(move || drop(going));

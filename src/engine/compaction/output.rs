@@ -2,12 +2,15 @@
 //!
 //! A finished table is synced; its name is durable when `write_tables` returns. Until an edit names it, it is an orphan that the
 //! next open removes; on an error it is removed at once.
+//!
+//! A table is also ended when its builder has its share of the memory: many tiny entries make a large filter.
 
 use super::retain::{Retain, Verdict};
 use crate::Result;
 use crate::engine::filename::FileName;
 use crate::engine::iter::Cursor;
 use crate::engine::key::{self, KeyspaceId, Kind, Trailer};
+use crate::engine::memory::Use;
 use crate::engine::read::TableFiles;
 use crate::engine::sstable::{TableBuilder, TableOptions, TableSummary};
 use crate::planted::{Bug, planted};
@@ -16,6 +19,8 @@ use crate::vfs::Mode;
 
 /// How many entries are written between two questions whether the work is still wanted.
 const ASK_EVERY: u32 = 1024;
+/// The memory for work is looked at as often, and after an entry of so many bytes.
+const LARGE: usize = 64 << 10;
 
 /// Where new tables go and what they look like.
 pub struct Output<'a> {
@@ -25,8 +30,10 @@ pub struct Output<'a> {
     pub next_number: &'a AtomicU64,
     /// Block size, compression, filter; the place is filled in per table.
     pub template: TableOptions,
-    /// A table is ended when it has about this many bytes.
+    /// A table is ended when it has about this many bytes; `u64::MAX` makes one of everything.
     pub table_bytes: u64,
+    /// How much memory the inputs take: a block of each at a time.
+    pub input_bytes: usize,
     /// Asked every now and then; its error ends the work.
     pub still_wanted: &'a dyn Fn() -> Result<()>,
 }
@@ -65,6 +72,7 @@ pub fn write_tables(
     let mut written =
         Written { files: output.files, summaries: Vec::new(), numbers: Vec::new(), kept: false };
     let mut builder: Option<TableBuilder> = None;
+    let held = output.files.memory().hold(Use::Work, output.input_bytes);
     let mut last_key: Vec<u8> = Vec::new();
     let mut until_look = ASK_EVERY;
     let (mut first, mut bottom) = (true, false);
@@ -74,12 +82,13 @@ pub fn write_tables(
         if until_look == 0 {
             until_look = ASK_EVERY;
             (output.still_wanted)()?;
+            held.set(output.input_bytes + builder.as_ref().map_or(0, TableBuilder::memory));
         }
         let key = cursor.key();
         let same_key = !first && key == last_key;
         first = false;
         if !same_key {
-            if let Some(full) = builder.take_if(|b| is_full(b, output.table_bytes, &last_key, key)) {
+            if let Some(full) = builder.take_if(|b| is_full(b, output, &last_key, key)) {
                 written.summaries.push(full.finish()?);
             }
             last_key.clear();
@@ -101,6 +110,7 @@ pub fn write_tables(
                 None => builder.insert(begin(output, &mut written.numbers)?),
             };
             builder.add(key, None, trailer, value)?;
+            until_look = if value.len() >= LARGE { 1 } else { until_look };
         }
         cursor.next()?;
     }
@@ -115,9 +125,12 @@ pub fn write_tables(
 }
 
 /// A table ends when it is large enough, and where a keyspace ends, so that dropping a keyspace drops whole files.
-fn is_full(builder: &TableBuilder, table_bytes: u64, last_key: &[u8], key: &[u8]) -> bool {
+fn is_full(builder: &TableBuilder, output: &Output<'_>, last_key: &[u8], key: &[u8]) -> bool {
     let keyspace = |key| KeyspaceId::split(key).map(|(id, _)| id);
-    builder.estimated_len() >= table_bytes || (table_bytes < u64::MAX && keyspace(last_key) != keyspace(key))
+    let one_only = output.table_bytes == u64::MAX;
+    builder.estimated_len() >= output.table_bytes
+        || (!one_only && keyspace(last_key) != keyspace(key))
+        || (!one_only && builder.memory() >= output.files.memory().builder_bytes())
 }
 
 fn begin(output: &Output<'_>, numbers: &mut Vec<u64>) -> Result<TableBuilder> {
@@ -125,5 +138,5 @@ fn begin(output: &Output<'_>, numbers: &mut Vec<u64>) -> Result<TableBuilder> {
     let file = output.files.dir().open(&FileName::Table(number).to_string(), Mode::CreateNew)?;
     numbers.push(number);
     let options = TableOptions { place: output.files.place(number), ..output.template };
-    TableBuilder::new(file, options)
+    Ok(TableBuilder::new(file, options)?.writing_every(output.files.memory().builder_bytes() / 4))
 }

@@ -259,7 +259,7 @@ impl Inner {
 
     /// How large a segment is made at most: what fills a write buffer fits into it.
     pub fn segment_capacity(&self) -> u64 {
-        (self.options.memtable_bytes as u64).clamp(segment::MIN_CAPACITY, 64 << 20)
+        (self.memory.buffer_bytes() as u64).clamp(segment::MIN_CAPACITY, 64 << 20)
     }
 
     /// Notes how a step in the background went; `None` when it failed.

@@ -19,7 +19,7 @@ use crate::sync::Mutex;
 use crate::sync::atomic::Ordering;
 use crate::sync::thread::JoinHandle;
 use crate::{Error, Result};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// An open database with its threads and its lock. Dropping it closes it.
 pub struct Handle {
@@ -104,11 +104,13 @@ impl Inner {
     }
 
     /// Whoever opens the folder next may remove tables that iterators of this database have not come to yet. What is open
-    /// stays readable; and those that compactions have replaced are open, since these have read them.
+    /// stays readable, so all that anybody may still come to is opened now and kept open, whatever memory that takes.
     fn open_tables_for_iterators(&self) {
-        for (_, table) in self.super_version.load().version.tables() {
+        let view = self.super_version.load();
+        let replaced: Vec<_> = self.replaced.lock().iter().filter_map(Weak::upgrade).collect();
+        for table in view.version.tables().map(|(_, table)| table).chain(&replaced) {
             // A table that cannot be opened gives its error to whoever reads it.
-            let _ = table.handle.open();
+            let _ = table.handle.keep_open();
         }
     }
 

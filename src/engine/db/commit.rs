@@ -12,7 +12,7 @@ use super::guard::{Checked, Guard};
 use super::inner::{Committer, Inner, LogStart};
 use crate::engine::batch;
 use crate::engine::key::{MAX_SEQ, Trailer, hash};
-use crate::engine::memtable::{self, Memtable};
+use crate::engine::memtable::{self, MAX_ENTRIES, Memtable};
 use crate::engine::options::Background;
 use crate::engine::read::SuperVersion;
 use crate::error::StallReason;
@@ -58,7 +58,7 @@ impl Inner {
             let mut committer = self.commit.lock();
             self.check_takes(payload)?;
             if count > 0 {
-                self.make_room(&mut committer)?;
+                self.make_room(&mut committer, payload.len())?;
             }
             Ok(committer)
         })
@@ -160,7 +160,15 @@ impl Inner {
         }
         // Even if the append fails the numbers are gone: a piece of the record may be in the file (wal W1).
         committer.next_seq = last + 1;
+        let large = payload.len() > committer.log_memory.bytes();
+        if large {
+            committer.log_memory.set(payload.len());
+        }
         let appended = committer.log.append(first, count, payload, self.group_sync.synced());
+        if large {
+            committer.log.keep(self.memory.log_bytes());
+            committer.log_memory.set(committer.log.memory());
+        }
         if planted(Bug::ReuseSequence) && appended.is_err() {
             committer.next_seq = first;
         }
@@ -215,7 +223,7 @@ impl Inner {
                 self.step_for_space(refused)?;
                 continue;
             }
-            let Some(reason) = self.make_room(&mut committer)? else { return Ok(committer) };
+            let Some(reason) = self.make_room(&mut committer, payload.len())? else { return Ok(committer) };
             drop(committer);
             let since = *waited.get_or_insert_with(|| self.options.clock.monotonic());
             self.wait_for_room(reason, seen, since)?;
@@ -238,25 +246,39 @@ impl Inner {
         Ok(())
     }
 
-    /// Seals the active buffer when it is full and may be; the reason why not otherwise.
-    fn make_room(&self, committer: &mut Committer) -> Result<Option<StallReason>> {
+    /// Seals the active buffer when it is full and may be; the reason why a batch of so many bytes cannot be taken otherwise.
+    fn make_room(&self, committer: &mut Committer, bytes: usize) -> Result<Option<StallReason>> {
         let active = committer.active.memtable();
-        if !self.is_full_buffer(active) && !self.is_to_be_flushed_early(committer) {
+        let waiting = self.buffers.lock().sealed.len();
+        let full = self.is_full_buffer(active) || self.is_too_large(active, bytes, waiting);
+        if !full && !self.is_to_be_flushed_early(committer) {
             return Ok(None);
         }
         if let Some(reason) = self.throttle.stopped() {
             return Ok(Some(reason));
         }
-        if self.buffers.lock().sealed.len() >= MAX_SEALED {
+        if waiting >= MAX_SEALED || active.is_empty() {
             return Ok(Some(StallReason::WriteBuffersFull));
         }
         self.seal(committer)?;
-        Ok(None)
+        let too_large = self.is_too_large(committer.active.memtable(), bytes, waiting + 1);
+        Ok(too_large.then_some(StallReason::WriteBuffersFull))
     }
 
     fn is_full_buffer(&self, active: &Memtable) -> bool {
-        active.bytes() >= self.options.memtable_bytes
-            || active.entries() >= self.options.memtable_entries as u64
+        let bytes = active.bytes();
+        let full = bytes >= self.memory.room_of_buffer(bytes) || active.entries() >= MAX_ENTRIES;
+        full && !active.is_empty()
+    }
+
+    /// Whether a batch should not go where something else is: it is large for what the buffer has room for, and it or the
+    /// `waiting` buffers will be gone soon. One that is too large for all room is taken when it has it to itself.
+    fn is_too_large(&self, active: &Memtable, bytes: usize, waiting: usize) -> bool {
+        if !self.memory.is_large(bytes) || (active.is_empty() && waiting == 0) {
+            return false;
+        }
+        let own = active.bytes();
+        own + bytes > self.memory.room_of_buffer(own)
     }
 
     /// On a full disk the log is kept short: what it takes up goes on in a small segment, and the rest is given back.
@@ -275,7 +297,8 @@ impl Inner {
         if view.sealed.len() < MAX_SEALED {
             return 0.0;
         }
-        view.active.bytes() as f64 / self.options.memtable_bytes as f64
+        let bytes = view.active.bytes();
+        bytes as f64 / self.memory.room_of_buffer(bytes) as f64
     }
 
     /// Makes the active buffer wait for its flush, and begins a new one.
@@ -283,7 +306,8 @@ impl Inner {
         if committer.spare.is_some() {
             self.next_segment(committer)?;
         }
-        let (writer, active) = Memtable::new(memtable::Config::of(&self.options));
+        let config = memtable::Config::of(&self.options, &self.memory);
+        let (writer, active) = Memtable::new(config, &self.memory);
         let full = std::mem::replace(&mut committer.active, writer);
         let start = LogStart { segment: committer.log.number(), base: committer.log.base() };
         let mut buffers = self.buffers.lock();

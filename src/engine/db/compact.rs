@@ -15,7 +15,7 @@ use crate::engine::compaction::shape::{Config, Expiry, Shape};
 use crate::engine::iter::Merge;
 use crate::engine::manifest::Edit;
 use crate::engine::options::{Compression, Options};
-use crate::engine::read::{LevelCursor, Source, TableRef, Version};
+use crate::engine::read::{LevelCursor, Source, TableFiles, TableRef, Version};
 use crate::engine::sstable::TableOptions;
 use crate::sync::atomic::Ordering;
 use std::ops::Bound;
@@ -30,6 +30,12 @@ fn config(options: &Options, small_steps: bool) -> Config {
         level_ratio: u64::from(options.level_ratio),
         base_bytes: 4 * options.table_bytes,
     }
+}
+
+/// How tables are made with these options.
+pub fn table_options(options: &Options, files: &TableFiles, compression: Compression) -> TableOptions {
+    let Options { block_bytes, filter_bits, .. } = *options;
+    TableOptions { place: files.place(0), block_bytes, compression, filter_bits, clean_seq: 0 }
 }
 
 /// How many bytes compaction owes.
@@ -119,7 +125,9 @@ impl Inner {
         let started = self.options.clock.monotonic();
         let read: u64 = upper.iter().chain(&lower).map(|t| t.summary.len).sum();
         let removed = removals(level, &upper).chain(removals(output_level, &lower)).collect::<Vec<_>>();
-        let mut cursor = Merge::new(sources(level, &upper).chain(sources(output_level, &lower)).collect());
+        let sources: Vec<Source> = sources(level, &upper).chain(sources(output_level, &lower)).collect();
+        let runs = sources.len();
+        let mut cursor = Merge::new(sources);
         let (boundaries, horizon) = self.boundaries();
         let mut retain = Retain::new(&boundaries, horizon);
         let mut outside = Outside::new(version, level, output_level, &removed);
@@ -128,6 +136,7 @@ impl Inner {
             next_number: &self.next_table,
             template: self.table_options(self.compression_at(version, output_level)),
             table_bytes: self.options.table_bytes,
+            input_bytes: 2 * runs * self.options.block_bytes,
             still_wanted: &|| self.compaction_still_wanted(),
         };
         let added = write_tables(&mut cursor, &mut retain, &mut |key| !outside.may_hold(key), &output)?;
@@ -146,18 +155,12 @@ impl Inner {
     /// The deepest level that holds data gets the compression that saves most, the others the fast one.
     fn compression_at(&self, version: &Version, level: usize) -> Compression {
         let deepest = version.levels().iter().rposition(|l| !l.is_empty()).unwrap_or(0).max(1);
-        if level >= deepest { self.options.bottom_compression } else { self.options.upper_compression }
+        if level >= deepest { self.options.compression.bottom } else { self.options.compression.upper }
     }
 
     /// How tables of this database are made.
     pub fn table_options(&self, compression: Compression) -> TableOptions {
-        TableOptions {
-            place: self.files.place(0),
-            block_bytes: self.options.block_bytes,
-            compression,
-            filter_bits: self.options.filter_bits,
-            clean_seq: 0,
-        }
+        table_options(&self.options, &self.files, compression)
     }
 
     /// Removes the files of tables that nobody needs any more. One that cannot be removed is tried again the next time.

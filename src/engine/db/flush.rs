@@ -77,8 +77,10 @@ impl Inner {
         let output = Output {
             files: &self.files,
             next_number: &self.next_table,
-            template: self.table_options(self.options.upper_compression),
+            template: self.table_options(self.options.compression.upper),
             table_bytes: u64::MAX,
+            // The buffers are counted as such.
+            input_bytes: 0,
             // A flush is not given up at close: close waits for it.
             still_wanted: &|| Ok(()),
         };

@@ -30,9 +30,10 @@ use crate::engine::checksum::Place;
 use crate::engine::filename::FileName;
 use crate::engine::header::FileKind;
 use crate::engine::manifest::{Edit, Manifest};
+use crate::engine::memory::{Held, Memory};
 use crate::engine::memtable::{self, Memtable};
 use crate::engine::options::{Background, Options};
-use crate::engine::read::{LazyTable, SuperVersion, TableFiles};
+use crate::engine::read::{LazyTable, SuperVersion, TableFiles, TableRef};
 use crate::engine::sstable::{Block, TableSummary};
 use crate::engine::wal::segment::Segment;
 use crate::engine::wal::writer::Writer;
@@ -41,7 +42,7 @@ use crate::sync::{ArcSwap, Mutex, plain};
 use crate::vfs::Dir;
 use crate::{Error, Result};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 /// How often a database was opened in this process, successfully or not. No scheduler needs to see it (`sync` Y2): it orders
@@ -60,6 +61,7 @@ pub struct Inner {
     pub opening: u64,
     pub files: Arc<TableFiles>,
     pub cache: Arc<Cache<Block>>,
+    pub memory: Arc<Memory>,
 
     // Self-synchronised.
     pub super_version: ArcSwap<SuperVersion>,
@@ -94,6 +96,8 @@ pub struct Inner {
     pub manifest: Mutex<Manifest<LazyTable>>,
     pub buffers: Mutex<Buffers>,
     pub used_segments: Mutex<Vec<u64>>,
+    /// Tables that no version names any more, though somebody may read them.
+    pub replaced: Mutex<Vec<Weak<TableRef>>>,
     /// Why the last flush failed, for whoever waits for it.
     pub flush_error: Mutex<Option<Error>>,
     /// Since when there has been no room for writes, on the monotonic clock.
@@ -128,6 +132,8 @@ pub struct Signals {
 /// The end of the log and the buffer that is written to.
 pub struct Committer {
     pub log: Writer,
+    /// What the log's buffer takes.
+    pub log_memory: Held,
     pub active: memtable::Writer,
     pub next_seq: u64,
     /// A segment that is ready for when this one is full.
@@ -177,6 +183,7 @@ impl Inner {
         Inner {
             cache: Arc::clone(parts.files.cache()),
             observes: parts.observes,
+            memory: Arc::clone(parts.files.memory()),
             options: parts.options,
             dir: parts.dir,
             database: parts.database,
@@ -206,6 +213,7 @@ impl Inner {
             manifest: Mutex::new(parts.manifest),
             buffers: Mutex::new(parts.buffers),
             used_segments: Mutex::default(),
+            replaced: Mutex::default(),
             flush_error: Mutex::default(),
             full_since: Mutex::default(),
             compacting: Mutex::default(),
@@ -329,6 +337,9 @@ impl Inner {
         })?;
         for (_, table) in before.tables().filter(|(_, t)| is_out_of_force(edit, t.summary.number)) {
             table.handle.retire();
+            let mut replaced = self.replaced.lock();
+            replaced.retain(|table| table.strong_count() > 0);
+            replaced.push(Arc::downgrade(table));
         }
         drop(before);
         let mut buffers = self.buffers.lock();
@@ -352,7 +363,7 @@ impl Inner {
     /// descriptors left by then. Who has no threads for it, and whoever meets an error here, leaves it to that reader.
     fn new_table(&self, summary: &TableSummary) -> LazyTable {
         let table = LazyTable::new(Arc::clone(&self.files), summary);
-        if self.options.background == Background::Threads {
+        if self.options.background == Background::Threads && self.files.has_room() {
             let _ = table.open();
         }
         table

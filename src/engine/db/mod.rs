@@ -51,7 +51,7 @@ pub use open::RecoveryReport;
 pub use page::Page;
 pub use range::{Range, RangeKeys};
 pub use snapshot::Snapshot;
-pub use stats::{LevelStats, Stats};
+pub use stats::{LevelStats, MemoryStats, Stats};
 pub use traits::KeyspaceOptions;
 pub use transaction::{Transaction, TransactionRange, TransactionWithin};
 pub use troubles::{Trouble, Work};

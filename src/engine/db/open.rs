@@ -3,29 +3,37 @@
 //! 1. Look at the folder: ours, empty, or somebody else's. Take the lock.
 //! 2. Read the manifest, or create the database. Check that every table is there with its length.
 //! 3. Remove what no edit names: unfinished tables, spare segments.
-//! 4. Read the log into write buffers. Begin a new segment, sync it, and note it in the manifest.
+//! 4. Read the log into write buffers, and write these to tables when there are more than memory is meant for. Begin a new segment,
+//!    sync it, and note it in the manifest, with the tables.
 //! 5. Publish; start the threads. The buffers of step 4 are flushed in the background.
 //!
 //! No table is opened on the way. A crash anywhere leaves the same state to the next open: steps 1 to 3 change nothing that
 //! is named, and step 4 only adds a segment that continues the log where it ended.
 
+use super::commit::MAX_SEALED;
+use super::compact::table_options;
 use super::group_sync::GroupSync;
 use super::inner::{Buffers, Committer, Inner, LogStart, Parts};
 use crate::engine::batch;
-use crate::engine::cache::Cache;
 use crate::engine::checksum::Place;
+use crate::engine::compaction::output::{Output, write_tables};
+use crate::engine::compaction::retain::Retain;
 use crate::engine::filename::FileName;
 use crate::engine::header::FileKind;
+use crate::engine::iter::Merge;
 use crate::engine::key::{Kind, Trailer, hash};
 use crate::engine::manifest::set::Opened;
 use crate::engine::manifest::{self, Edit, Manifest, Presence};
+use crate::engine::memory::Use;
 use crate::engine::memtable::{self, Memtable};
 use crate::engine::options::Options;
 use crate::engine::read::{LazyTable, SuperVersion, TableFiles};
+use crate::engine::sstable::TableSummary;
 use crate::engine::wal::reader::{self, Cut, Load, Recovered, Request};
 use crate::engine::wal::record::Record;
 use crate::engine::wal::{segment, writer::Writer};
 use crate::planted::{Bug, planted};
+use crate::sync::atomic::AtomicU64;
 use crate::vfs::{Dir, Mode};
 use crate::{Error, Result};
 use std::collections::{BTreeMap, HashSet};
@@ -103,18 +111,21 @@ pub struct Opening {
     pub manifest: Manifest<LazyTable>,
     pub files: Arc<TableFiles>,
     pub report: RecoveryReport,
-    /// Buffers filled from the log, oldest first, and the highest log number seen.
+    /// Buffers filled from the log, oldest first, tables that earlier ones became, and the highest log number seen.
     pub full: Vec<Arc<Memtable>>,
+    pub flushed: Vec<TableSummary>,
     pub filling: memtable::Writer,
     newest_log: u64,
     next_table: u64,
     /// Something in the log expires.
     expires: bool,
+    /// Full buffers may become tables; otherwise all of them stay in memory.
+    pub may_write: bool,
 }
 
 impl Opening {
     fn begin(options: Options, dir: Dir) -> Result<Opening> {
-        let files = TableFiles::new(dir.clone(), Cache::new(options.cache_bytes));
+        let files = TableFiles::new(dir.clone(), &options.memory());
         let opened = match manifest::look(&dir)? {
             Presence::Nothing => {
                 // The folder may be there because an earlier open was interrupted, before its name was durable.
@@ -144,8 +155,9 @@ impl Opening {
             cuts: cut.into_iter().collect(),
             ..RecoveryReport::default()
         };
-        let (filling, _) =
-            Memtable::new(memtable::Config { expected_keys: 0, ..memtable::Config::of(&options) });
+        let memory = files.memory();
+        let config = memtable::Config { expected_keys: 0, ..memtable::Config::of(&options, memory) };
+        let (filling, _) = Memtable::new(config, memory);
         let next_table = manifest.registry().next_table;
         Opening {
             options,
@@ -154,10 +166,12 @@ impl Opening {
             files,
             report,
             full: Vec::new(),
+            flushed: Vec::new(),
             filling,
             newest_log: 0,
             next_table,
             expires: false,
+            may_write: true,
         }
     }
 
@@ -261,14 +275,42 @@ impl Opening {
         if seq < end {
             return miscounted("fewer");
         }
-        if self.filling.memtable().bytes() >= self.options.memtable_bytes {
+        if self.filling.memtable().bytes() >= self.files.memory().buffer_bytes() {
             self.next_buffer();
         }
+        if self.full.len() > MAX_SEALED && self.may_write { self.flush_full() } else { Ok(()) }
+    }
+
+    /// Writes the full buffers to a table. It comes into force with the edit at the end, which also says that the log up to there
+    /// is no longer needed; a crash before leaves a table that no edit names.
+    fn flush_full(&mut self) -> Result<()> {
+        let next_number = AtomicU64::new(self.next_table);
+        let mut cursor = Merge::new(self.full.iter().flat_map(|m| m.cursors()).collect());
+        let output = Output {
+            files: &self.files,
+            next_number: &next_number,
+            template: table_options(&self.options, &self.files, self.options.compression.upper),
+            table_bytes: u64::MAX,
+            input_bytes: 0,
+            still_wanted: &|| Ok(()),
+        };
+        // No reader has seen any of it: of each key the newest version is enough, and what expires is left for later.
+        let mut retain = Retain::new(&[u64::MAX], 0);
+        let written = write_tables(&mut cursor, &mut retain, &mut |_| false, &output);
+        self.next_table = next_number.into_inner();
+        match written {
+            Ok(tables) => self.flushed.extend(tables),
+            // On a full disk the database opens all the same, so that something can be deleted.
+            Err(Error::DiskFull { .. }) => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        self.full.clear();
         Ok(())
     }
 
     fn next_buffer(&mut self) {
-        let (writer, _) = Memtable::new(memtable::Config::of(&self.options));
+        let memory = self.files.memory();
+        let (writer, _) = Memtable::new(memtable::Config::of(&self.options, memory), memory);
         let full = std::mem::replace(&mut self.filling, writer);
         self.full.push(Arc::clone(full.memtable()));
     }
@@ -288,9 +330,12 @@ impl Opening {
             min_log: Some(first.segment),
             log_base: Some(first.base),
             next_table: Some(self.next_table),
+            last_seq: self.flushed.iter().map(|table| table.max_seq).max(),
+            added: std::mem::take(&mut self.flushed).into_iter().map(|table| (0, table)).collect(),
             ..Edit::default()
         };
         let files = Arc::clone(&self.files);
+        let log_memory = files.memory().hold(Use::Log, 0);
         self.manifest.commit(&edit, &mut |summary| LazyTable::new(Arc::clone(&files), summary))?;
         let expires = self.has_expiring();
         let active = Arc::clone(self.filling.memtable());
@@ -310,6 +355,7 @@ impl Opening {
             super_version,
             committer: Committer {
                 log: start.log,
+                log_memory,
                 active: self.filling,
                 next_seq: start.next_seq,
                 spare: None,

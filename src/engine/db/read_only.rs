@@ -27,12 +27,12 @@ use super::group_sync::GroupSync;
 use super::inner::{Buffers, Committer, Inner, LogStart, Parts};
 use super::keyspace::Keyspace;
 use super::open::{Opening, look_at_folder};
-use crate::engine::cache::Cache;
 use crate::engine::checksum::Place;
 use crate::engine::filename::FileName;
 use crate::engine::header::{FileKind, HEADER_LEN};
 use crate::engine::manifest::Manifest;
 use crate::engine::manifest::current::Current;
+use crate::engine::memory::Use;
 use crate::engine::options::{Background, Options};
 use crate::engine::read::{LazyTable, SuperVersion, TableFiles, TableRef};
 use crate::engine::sstable::Table;
@@ -83,7 +83,7 @@ impl Options {
     pub fn open_read_only(self, path: impl AsRef<Path>) -> Result<Db> {
         self.check()?;
         let dir = Dir::new(Arc::clone(&self.vfs), path.as_ref());
-        let files = TableFiles::new(dir.clone(), Cache::new(self.cache_bytes));
+        let files = TableFiles::new(dir.clone(), &self.memory());
         Look { options: self, dir, files, open: BTreeMap::new() }.until_it_fits()
     }
 }
@@ -105,7 +105,8 @@ impl Db {
             ));
         }
         let version = Arc::clone(&inner.super_version.load().version);
-        let opened = |table: &Arc<TableRef>| Some((table.summary.number, Arc::clone(table.handle.opened()?)));
+        let opened =
+            |table: &Arc<TableRef>| Some((table.summary.number, Arc::clone(&*table.handle.opened()?)));
         let open = version.tables().filter_map(|(_, table)| opened(table)).collect();
         let (options, dir, files) = (inner.options.clone(), inner.dir.clone(), Arc::clone(&inner.files));
         Look { options, dir, files, open }.until_it_fits()
@@ -164,7 +165,7 @@ impl Look {
         let database = before.0.database;
         if self.files.belongs_to().is_some_and(|known| known != database) {
             // Another database lies there now.
-            self.files = TableFiles::new(self.dir.clone(), Arc::clone(self.files.cache()));
+            self.files = TableFiles::new(self.dir.clone(), self.files.memory());
             self.open.clear();
         }
         self.files.belong_to(database);
@@ -177,6 +178,7 @@ impl Look {
         self.open_tables(&opened.manifest)?;
         let numbers: Vec<u64> = log.keys().copied().collect();
         let mut opening = Opening::of(self.options.clone(), self.dir.clone(), files, opened);
+        opening.may_write = false;
         let recovered = opening.replay(&numbers, &|_, name| match number_of(name)
             .and_then(|number| log.get(&number))
         {
@@ -190,7 +192,9 @@ impl Look {
     /// Opens all tables; one that is damaged gives its error to whoever reads it.
     fn open_tables(&mut self, manifest: &Manifest<LazyTable>) -> Result<()> {
         let tables: Vec<_> = manifest.version().tables().map(|(_, table)| table).collect();
-        let open = |table: &&Arc<TableRef>| table.handle.open().cloned();
+        let open = |table: &&Arc<TableRef>| {
+            table.handle.keep_open().and_then(|()| Ok(Arc::clone(&*table.handle.open()?)))
+        };
         let opened: Vec<Result<Arc<Table>>> = match self.options.background {
             Background::Threads if tables.len() > 1 => map_in_parallel("siltstone-open", &tables, open),
             _ => None,
@@ -266,6 +270,7 @@ fn publish((opening, recovered): (Opening, Recovered)) -> Result<Db> {
     let place = Place { database, kind: FileKind::Log, number: state.newest_log };
     let committer = Committer {
         log: Writer::idle(&dir, place, recovered.position),
+        log_memory: files.memory().hold(Use::Log, 0),
         next_seq: recovered.next_seq.max(state.last_seq + 1),
         spare: None,
         spare_may_be_named: false,

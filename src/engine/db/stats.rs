@@ -3,6 +3,7 @@
 use super::compact::debt;
 use super::inner::Inner;
 use super::troubles::{Trouble, Work};
+use crate::engine::memory::Use;
 use crate::engine::read::SuperVersion;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use serde::Serialize;
@@ -26,6 +27,32 @@ pub struct LevelStats {
     pub deletions: u64,
 }
 
+/// Memory by use. All of it counts against [`Options::memory_budget`](crate::Options::memory_budget).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct MemoryStats {
+    /// The budget.
+    pub budget_bytes: usize,
+    /// Write buffers, those included that only iterators keep.
+    pub write_buffer_bytes: usize,
+    /// Blocks in the cache.
+    pub cache_bytes: usize,
+    /// Indexes and filters of open tables, and what is known of the others.
+    pub table_bytes: usize,
+    /// The log's buffer.
+    pub log_bytes: usize,
+    /// What flush and compaction take at the moment.
+    pub work_bytes: usize,
+}
+
+impl MemoryStats {
+    /// All of it.
+    #[must_use]
+    pub fn used_bytes(&self) -> usize {
+        self.write_buffer_bytes + self.cache_bytes + self.table_bytes + self.log_bytes + self.work_bytes
+    }
+}
+
 /// The state of a database, for people and for monitoring. Serialises to JSON; prints as text.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
@@ -44,12 +71,8 @@ pub struct Stats {
     pub buffers: usize,
     /// Bytes they hold in memory.
     pub buffer_bytes: usize,
-    /// Bytes of blocks in the cache.
-    pub cache_bytes: usize,
-    /// The cache's budget.
-    pub cache_budget: usize,
-    /// Bytes of index and filter that open tables hold in memory.
-    pub table_memory_bytes: usize,
+    /// Memory by use, against the budget.
+    pub memory: MemoryStats,
     /// Flushes since open, bytes they wrote, seconds they took.
     pub flushes: u64,
     /// Bytes written by flushes.
@@ -124,9 +147,7 @@ impl Inner {
             last_sequence: self.visible.0.load(Ordering::Acquire),
             buffers: buffers().count(),
             buffer_bytes: buffers().map(|m| m.bytes()).sum(),
-            cache_bytes: self.cache.stats().bytes,
-            cache_budget: self.options.cache_bytes,
-            table_memory_bytes: self.files.memory(),
+            memory: self.memory_stats(),
             flushes: count(&c.flushes),
             flushed_bytes: count(&c.flushed_bytes),
             flush_seconds: seconds(&c.flush_nanos),
@@ -152,6 +173,17 @@ impl Inner {
 }
 
 impl Inner {
+    fn memory_stats(&self) -> MemoryStats {
+        MemoryStats {
+            budget_bytes: self.memory.budget(),
+            write_buffer_bytes: self.memory.used(Use::Buffers),
+            cache_bytes: self.cache.stats().bytes,
+            table_bytes: self.memory.used(Use::Tables),
+            log_bytes: self.memory.used(Use::Log),
+            work_bytes: self.memory.used(Use::Work),
+        }
+    }
+
     /// How long ago the earliest expiry was that is still there.
     fn expiry_lag(&self, view: &SuperVersion) -> Duration {
         let of_tables = view.version.tables().map(|(_, t)| &t.summary).filter(|t| t.expiring > 0);
@@ -197,13 +229,14 @@ impl Stats {
         writeln!(f, "entries       {} (superseded versions and deletions included)", self.entries)?;
         writeln!(f, "sequence      {}", self.last_sequence)?;
         writeln!(f, "write buffers {} with {:.1} MiB", self.buffers, mib(self.buffer_bytes as u64))?;
+        let m = &self.memory;
+        let parts = [m.cache_bytes, m.table_bytes, m.log_bytes, m.work_bytes].map(|bytes| mib(bytes as u64));
+        let [cache, tables, log, work] = parts;
+        let (used, budget) = (mib(m.used_bytes() as u64), mib(m.budget_bytes as u64));
         writeln!(
             f,
-            "block cache   {:.1} of {:.1} MiB",
-            mib(self.cache_bytes as u64),
-            mib(self.cache_budget as u64)
-        )?;
-        writeln!(f, "table memory  {:.1} MiB of indexes and filters", mib(self.table_memory_bytes as u64))
+            "memory        {used:.1} of {budget:.1} MiB: cache {cache:.1}, tables {tables:.1}, log {log:.1}, work {work:.1}, write buffers the rest"
+        )
     }
 
     /// What was done in the background, and what writers felt of it.

@@ -12,8 +12,8 @@
 //! ```
 //!
 //! An [`Arena`] owns chunks; its one [`Bump`] fills them. Chunks begin at 4 KiB, so that an idle keyspace costs little,
-//! and double up to 1 MiB; an entry above a quarter of that gets a chunk of its own, so that it does not leave the rest
-//! of a shared one unused.
+//! and double up to 1 MiB, or an eighth of what a write buffer may hold; an entry above a quarter of that gets a chunk of its own,
+//! so that it does not leave the rest of a shared one unused.
 //!
 //! (A1) An entry is written whole before anybody but the writer learns its address, and never changes afterwards; only
 //!      `prev` is set later, once, before the hash table leads to the entry, and is atomic for that.
@@ -32,6 +32,7 @@
 )]
 
 use crate::engine::key::Trailer;
+use crate::engine::memory::{Held, Memory, Use};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::plain::atomic::AtomicPtr;
@@ -65,12 +66,19 @@ const _: () = assert!(HEADER_LEN == 28);
 pub struct Arena {
     chunks: Mutex<Vec<Chunk>>,
     bytes: AtomicUsize,
+    /// What the whole memtable takes: whatever keeps a part of it keeps the arena (A3).
+    held: Held,
 }
 
 impl Arena {
     /// How many bytes it has allocated.
     pub fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Notes what the memtable takes, all that is not in the arena included.
+    pub fn hold(&self, bytes: usize) {
+        self.held.set(bytes);
     }
 
     /// Makes a chunk of `len` bytes, a multiple of [`ALIGN`], and gives its start.
@@ -109,6 +117,7 @@ pub struct Bump {
     at: NonNull<u8>,
     left: usize,
     next_chunk: usize,
+    max_chunk: usize,
 }
 
 // SAFETY: the free bytes that `at` points to are reachable through this handle only, like those of a `Vec`.
@@ -116,9 +125,12 @@ unsafe impl Send for Bump {}
 
 impl Bump {
     /// An empty arena, and the handle that fills it.
-    pub fn new() -> Bump {
-        let arena = Arena { chunks: Mutex::new(Vec::new()), bytes: AtomicUsize::new(0) };
-        Bump { arena: Arc::new(arena), at: NonNull::dangling(), left: 0, next_chunk: FIRST_CHUNK }
+    pub fn new(memory: &Arc<Memory>) -> Bump {
+        let held = memory.hold(Use::Buffers, 0);
+        let arena = Arena { chunks: Mutex::new(Vec::new()), bytes: AtomicUsize::new(0), held };
+        let max_chunk = (memory.buffer_bytes() / 8).clamp(FIRST_CHUNK, MAX_CHUNK);
+        let next_chunk = FIRST_CHUNK;
+        Bump { arena: Arc::new(arena), at: NonNull::dangling(), left: 0, next_chunk, max_chunk }
     }
 
     /// The arena it fills.
@@ -151,12 +163,12 @@ impl Bump {
     /// `size` bytes, a multiple of [`ALIGN`], at such a multiple.
     fn take(&mut self, size: usize) -> NonNull<u8> {
         if size > self.left {
-            if size > MAX_CHUNK / 4 {
+            if size > self.max_chunk / 4 {
                 return self.arena.add_chunk(size);
             }
             self.left = self.next_chunk.max(size.next_power_of_two());
             self.at = self.arena.add_chunk(self.left);
-            self.next_chunk = (self.next_chunk * 2).min(MAX_CHUNK);
+            self.next_chunk = (self.next_chunk * 2).min(self.max_chunk);
         }
         let at = self.at;
         // SAFETY: `size <= left`, so the sum is in the chunk or one past its end.
@@ -393,7 +405,7 @@ mod tests {
 
     #[test]
     fn slots_hold_entries_by_number_and_nothing_else() {
-        let mut bump = Bump::new();
+        let mut bump = Bump::new(&Memory::unlimited());
         let slots = Slots::new(bump.arena(), 2);
         slots.set(1, bump.append(Trailer(7), 0, b"key", b"value"));
         assert_eq!(slots.get(1).map(|entry| (entry.trailer(), entry.key())), Some((Trailer(7), &b"key"[..])));
@@ -402,7 +414,7 @@ mod tests {
 
     #[test]
     fn entries_hold_what_was_written_at_any_size() {
-        let mut bump = Bump::new();
+        let mut bump = Bump::new(&Memory::unlimited());
         let arena = Arc::clone(bump.arena());
         let mut entries = Entries::with_capacity(&arena, 0);
         let sizes = [0, 1, 7, 8, 100, 4000, 4096, 70_000, MAX_CHUNK / 4, MAX_CHUNK, 3 << 20];
@@ -426,7 +438,7 @@ mod tests {
 
     #[test]
     fn a_small_arena_is_small() {
-        let mut bump = Bump::new();
+        let mut bump = Bump::new(&Memory::unlimited());
         assert_eq!(bump.arena().bytes(), 0);
         bump.append(Trailer(1), 0, b"key", b"value");
         assert_eq!(bump.arena().bytes(), FIRST_CHUNK);
@@ -435,7 +447,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "belongs to one arena")]
     fn an_entry_of_another_arena_is_refused() {
-        let (mut one, other) = (Bump::new(), Bump::new());
+        let (mut one, other) = (Bump::new(&Memory::unlimited()), Bump::new(&Memory::unlimited()));
         let mut entries = Entries::with_capacity(other.arena(), 1);
         entries.push(one.append(Trailer(1), 0, b"key", b"value"));
     }

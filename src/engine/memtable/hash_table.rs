@@ -224,6 +224,7 @@ mod tests {
     use super::super::arena::Bump;
     use super::*;
     use crate::engine::key::{self, Trailer};
+    use crate::engine::memory::Memory;
 
     fn put(writer: &mut TableWriter, bump: &mut Bump, key: &[u8], hash: u64, seq: u64) {
         writer.publish(hash, bump.append(Trailer(seq << 8), hash as u32, key, b""));
@@ -231,7 +232,7 @@ mod tests {
 
     #[test]
     fn grows_from_its_smallest_size_and_links_versions() {
-        let mut bump = Bump::new();
+        let mut bump = Bump::new(&Memory::unlimited());
         let mut writer = TableWriter::new(bump.arena(), 0);
         let keys: Vec<[u8; 4]> = (0..5000u32).map(u32::to_be_bytes).collect();
         for (round, seqs) in [(0u64, 1u64), (1, 10_001)] {
@@ -254,7 +255,7 @@ mod tests {
 
     #[test]
     fn keys_of_one_hash_are_told_apart() {
-        let mut bump = Bump::new();
+        let mut bump = Bump::new(&Memory::unlimited());
         let mut writer = TableWriter::new(bump.arena(), 0);
         for hash in [0, u64::MAX, 63] {
             let keys: Vec<Vec<u8>> = (0..30u8).map(|i| vec![i; usize::from(i)]).collect();
@@ -271,7 +272,7 @@ mod tests {
     #[test]
     fn a_presized_table_does_not_grow() {
         for expected in [0, 1, 39, 40, 41, 1000, 4096] {
-            let mut bump = Bump::new();
+            let mut bump = Bump::new(&Memory::unlimited());
             let mut writer = TableWriter::new(bump.arena(), expected);
             let before = writer.table().bytes();
             for i in 0..expected as u32 {

@@ -42,6 +42,7 @@ pub use index::Index;
 pub use writer::Writer;
 
 use crate::engine::key::Trailer;
+use crate::engine::memory::Memory;
 use crate::engine::options::Options;
 use crate::index::NewIndex;
 use crate::sync::ArcSwap;
@@ -51,6 +52,10 @@ use hash_table::HashTable;
 use run::{Run, RunCursor};
 use std::sync::Arc;
 
+/// With so many entries a memtable counts as full, whatever their size: a walk over a key that is overwritten all the time meets
+/// all of them.
+pub const MAX_ENTRIES: u64 = 4 << 20;
+
 /// What a memtable is made for.
 #[derive(Debug, Clone, Default)]
 pub struct Config {
@@ -59,14 +64,6 @@ pub struct Config {
     pub expected_keys: usize,
     /// The user's own index for what was written last.
     pub index: Option<NewIndex>,
-}
-
-impl Config {
-    /// What a database with these options has its write buffers made for.
-    #[must_use]
-    pub fn of(options: &Options) -> Config {
-        Config { expected_keys: options.expected_keys(), index: options.memtable_index.clone() }
-    }
 }
 
 /// Entries in memory: the readers' side. The writer's is [`Writer`].
@@ -96,11 +93,20 @@ struct Counts {
     min_expiry: AtomicU64,
 }
 
-impl Memtable {
-    /// An empty memtable: the right to write into it, and itself.
+impl Config {
+    /// For a memtable that gets as full as `memory` has room for: with keys of some hundred bytes each, bookkeeping included.
     #[must_use]
-    pub fn new(config: Config) -> (Writer, Arc<Memtable>) {
-        let writer = Writer::new(config.index, config.expected_keys);
+    pub fn of(options: &Options, memory: &Memory) -> Config {
+        let expected_keys = (memory.room_of_buffer(0) / 192).min(MAX_ENTRIES as usize);
+        Config { expected_keys, index: options.memtable_index.clone() }
+    }
+}
+
+impl Memtable {
+    /// An empty memtable, which holds of `memory` what it takes: the right to write into it, and itself.
+    #[must_use]
+    pub fn new(config: Config, memory: &Arc<Memory>) -> (Writer, Arc<Memtable>) {
+        let writer = Writer::new(config.index, config.expected_keys, memory);
         let memtable = Arc::clone(writer.memtable());
         (writer, memtable)
     }

@@ -9,7 +9,8 @@ use crate::sync::{model, thread};
 #[test]
 fn a_batch_is_there_once_it_is_visible() {
     model::check(|| {
-        let (mut writer, memtable) = Memtable::new(Config { expected_keys: 4, index: None });
+        let (mut writer, memtable) =
+            Memtable::new(Config { expected_keys: 4, index: None }, &Memory::unlimited());
         let mut put =
             |key: &[u8], seq| writer.insert(key, hash(key), Trailer::new(seq, Kind::Put), &[seq as u8]);
         put(b"a", 1);

@@ -42,7 +42,8 @@ fn random_key(draw: &mut impl FnMut(u64) -> u64) -> Vec<u8> {
 /// One random history, and the questions after it.
 fn check_history(seed: u64, list_limit: usize, count: u64, key_of: impl Fn(u64, Vec<u8>) -> Vec<u8>) {
     let mut draw = rng(seed);
-    let mut writer = Writer::<AnyIndex>::with_list_limit(None, draw(2) as usize * 5000, list_limit);
+    let mut writer =
+        Writer::<AnyIndex>::with_list_limit(None, draw(2) as usize * 5000, list_limit, &Memory::unlimited());
     let memtable = Arc::clone(writer.memtable());
     let (mut model, mut seq) = (Model::new(), draw(3));
     for i in 0..count {
@@ -139,7 +140,7 @@ fn agrees_with_a_sorted_map_when_prefixes_change() {
 
 #[test]
 fn an_empty_memtable_answers() {
-    let (_writer, memtable) = Memtable::new(Config::default());
+    let (_writer, memtable) = Memtable::new(Config::default(), &Memory::unlimited());
     assert!(memtable.is_empty() && memtable.min_seq().is_none() && memtable.max_seq().is_none());
     assert!(memtable.get(b"", key::hash(b""), u64::MAX >> 8).is_none());
     let mut cursor = merged(&memtable);
@@ -152,14 +153,14 @@ fn an_empty_memtable_answers() {
 #[test]
 #[should_panic(expected = "sequence number 7 follows 7")]
 fn a_sequence_number_may_not_repeat() {
-    let (mut writer, _) = Memtable::new(Config::default());
+    let (mut writer, _) = Memtable::new(Config::default(), &Memory::unlimited());
     put(&mut writer, b"a", 7, b"");
     put(&mut writer, b"b", 7, b"");
 }
 
 #[test]
 fn lists_are_sealed_and_runs_merged_at_their_limits() {
-    let (mut writer, memtable) = Memtable::new(Config::default());
+    let (mut writer, memtable) = Memtable::new(Config::default(), &Memory::unlimited());
     let list = 16u64 << 10;
     let mut shapes = Vec::new();
     for seq in 0..list * 9 + 1 {
@@ -191,7 +192,7 @@ fn lists_are_sealed_and_runs_merged_at_their_limits() {
 
 #[test]
 fn values_of_a_mebibyte_are_held_and_counted() {
-    let (mut writer, memtable) = Memtable::new(Config::default());
+    let (mut writer, memtable) = Memtable::new(Config::default(), &Memory::unlimited());
     let value: Vec<u8> = (0..1 << 20).map(|i| (i * 7 % 253) as u8).collect();
     let before = memtable.bytes();
     for seq in 1..=8u64 {
@@ -208,7 +209,7 @@ fn values_of_a_mebibyte_are_held_and_counted() {
 
 #[test]
 fn bytes_count_arena_table_runs_and_list() {
-    let mut writer = Writer::<AnyIndex>::with_list_limit(None, 0, 100);
+    let mut writer = Writer::<AnyIndex>::with_list_limit(None, 0, 100, &Memory::unlimited());
     let memtable = Arc::clone(writer.memtable());
     for seq in 0..1000u64 {
         put(&mut writer, &seq.to_be_bytes(), seq, &[0; 100]);
@@ -224,7 +225,7 @@ fn bytes_count_arena_table_runs_and_list() {
 /// What is read stays good after the writer, and cursors stay good after the memtable.
 #[test]
 fn cursors_keep_alive_what_they_read() {
-    let mut writer = Writer::<AnyIndex>::with_list_limit(None, 0, 10);
+    let mut writer = Writer::<AnyIndex>::with_list_limit(None, 0, 10, &Memory::unlimited());
     for seq in 0..95u64 {
         put(&mut writer, &seq.to_be_bytes(), seq, b"value");
     }
@@ -246,7 +247,7 @@ fn cursors_keep_alive_what_they_read() {
 /// One writer publishes sequence numbers, two readers hold it to M1. The list is sealed, runs are merged and the hash
 /// table grows all the while.
 fn race(list_limit: usize, count: u64, key_of: fn(u64) -> [u8; 8]) {
-    let mut writer = Writer::<AnyIndex>::with_list_limit(None, 0, list_limit);
+    let mut writer = Writer::<AnyIndex>::with_list_limit(None, 0, list_limit, &Memory::unlimited());
     let memtable = Arc::clone(writer.memtable());
     let visible = AtomicU64::new(0);
     thread::scope(|scope| {
@@ -368,7 +369,8 @@ fn figures() {
 fn figures_of(keys: &[[u8; 16]]) {
     let (present, absent) = keys.split_at(keys.len() / 2);
     let count = present.len() as u64;
-    let (mut writer, memtable) = Memtable::new(Config { expected_keys: present.len(), index: None });
+    let (mut writer, memtable) =
+        Memtable::new(Config { expected_keys: present.len(), index: None }, &Memory::unlimited());
     timed("insert", count, || {
         for (key, seq) in present.iter().zip(1..) {
             writer.insert(key, key::hash(key), Trailer::new(seq, Kind::Put), &[b'v'; 100]);
@@ -411,7 +413,7 @@ fn figures_of(keys: &[[u8; 16]]) {
 fn longest_insert(keys: &[[u8; 16]], expected_keys: usize) -> Duration {
     let mut best = vec![Duration::MAX; keys.len()];
     for _ in 0..5 {
-        let (mut writer, _) = Memtable::new(Config { expected_keys, index: None });
+        let (mut writer, _) = Memtable::new(Config { expected_keys, index: None }, &Memory::unlimited());
         for ((key, seq), best) in keys.iter().zip(1..).zip(&mut best) {
             let begun = Instant::now();
             writer.insert(key, key::hash(key), Trailer::new(seq, Kind::Put), &[b'v'; 100]);

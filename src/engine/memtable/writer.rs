@@ -24,10 +24,13 @@ use super::prefix::Prefix;
 use super::run::Run;
 use super::{Memtable, Parts};
 use crate::engine::key::{self, Kind, Trailer};
+use crate::engine::memory::Memory;
 use std::sync::Arc;
 
 /// How many entries the list gets before it is sealed: about what stays in the second-level cache.
 const LIST_ENTRIES: usize = 16 << 10;
+/// By how many bytes it changes before the number of what is held does.
+const HELD_STEP: usize = 16 << 10;
 /// How many runs of tier 0 are merged into one.
 const FAN_IN: usize = 4;
 
@@ -48,20 +51,29 @@ pub struct Writer<I: Index = AnyIndex> {
     runs_bytes: usize,
     entries: u64,
     max_seq: u64,
+    /// What the arena was told last that the whole takes.
+    held: usize,
 }
 
 impl<I: Index> Writer<I> {
     /// An empty memtable, with a hash table for `expected` keys.
-    pub(super) fn new(kind: I::Kind, expected: usize) -> Writer<I> {
-        Writer::with_list_limit(kind, expected, LIST_ENTRIES)
+    pub(super) fn new(kind: I::Kind, expected: usize, memory: &Arc<Memory>) -> Writer<I> {
+        Writer::with_list_limit(kind, expected, LIST_ENTRIES, memory)
     }
 
-    pub(super) fn with_list_limit(kind: I::Kind, expected: usize, list_limit: usize) -> Writer<I> {
-        let bump = Bump::new();
+    pub(super) fn with_list_limit(
+        kind: I::Kind,
+        expected: usize,
+        list_limit: usize,
+        memory: &Arc<Memory>,
+    ) -> Writer<I> {
+        let bump = Bump::new(memory);
         let table = TableWriter::new(bump.arena(), expected);
         let list = Arc::new(I::new(&kind, bump.arena(), Prefix::default(), list_limit));
         let parts = Parts { runs: Vec::new(), list: Arc::clone(&list) };
         let memtable = Arc::new(Memtable::of(bump.arena(), table.table(), parts));
+        let held = memtable.bytes();
+        bump.arena().hold(held);
         Writer {
             kind,
             memtable,
@@ -75,6 +87,7 @@ impl<I: Index> Writer<I> {
             runs_bytes: 0,
             entries: 0,
             max_seq: 0,
+            held,
         }
     }
 
@@ -106,6 +119,11 @@ impl<I: Index> Writer<I> {
         self.max_seq = seq;
         let index_bytes = self.runs_bytes + self.list_len * self.list.bytes_per_entry();
         self.memtable.counts.update(self.entries, seq, index_bytes);
+        let bytes = self.memtable.bytes();
+        if bytes.abs_diff(self.held) >= HELD_STEP {
+            self.held = bytes;
+            self.bump.arena().hold(bytes);
+        }
     }
 
     /// Makes the list a run and begins a new list, both in one step for readers (M1).

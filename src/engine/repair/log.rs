@@ -104,7 +104,7 @@ impl<'a> Filling<'a> {
             self.keyspaces.saw(entry.key);
         }
         self.batches += 1;
-        let is_full = self.buffer.memtable().bytes() >= self.target.options.memtable_bytes;
+        let is_full = self.buffer.memtable().bytes() >= self.target.files.memory().buffer_bytes();
         if is_full { self.write() } else { Ok(()) }
     }
 
@@ -118,8 +118,9 @@ impl<'a> Filling<'a> {
         let output = Output {
             files: &self.target.files,
             next_number: &self.target.next_table,
-            template: self.target.template(self.target.options.upper_compression),
+            template: self.target.template(self.target.options.compression.upper),
             table_bytes: u64::MAX,
+            input_bytes: 0,
             still_wanted: &|| Ok(()),
         };
         self.tables.extend(write_tables(&mut cursor, &mut retain, &mut |_| false, &output)?);
@@ -135,7 +136,8 @@ impl<'a> Filling<'a> {
 }
 
 fn empty_buffer(target: &Target<'_>) -> memtable::Writer {
-    Memtable::new(memtable::Config::of(target.options)).0
+    let memory = target.files.memory();
+    Memtable::new(memtable::Config::of(target.options, memory), memory).0
 }
 
 /// Tells a hole: what it costs, or that it costs nothing because all of it is in tables.

@@ -125,9 +125,9 @@ fn salvage(
     for table in &source.tables {
         let level = table.expected.map_or(0, |(level, _)| *level);
         let compression = if level >= deepest {
-            target.options.bottom_compression
+            target.options.compression.bottom
         } else {
-            target.options.upper_compression
+            target.options.compression.upper
         };
         let copied = copy_table(folder, database, table, target, compression, (&meter, report))?;
         added.extend(copied.map(|summary| (level, summary)));
@@ -159,8 +159,9 @@ fn merge(staged: Vec<(u8, TableSummary)>, target: &Target<'_>) -> Result<Vec<(u8
     let output = Output {
         files: &target.files,
         next_number: &target.next_table,
-        template: target.template(target.options.bottom_compression),
+        template: target.template(target.options.compression.bottom),
         table_bytes: target.options.table_bytes,
+        input_bytes: 2 * staged.len() * target.options.block_bytes,
         still_wanted: &|| Ok(()),
     };
     let merged = write_tables(&mut cursor, &mut retain, &mut |_| true, &output)?;

@@ -5,7 +5,6 @@
 //! (`manifest::fresh`).
 
 use crate::Result;
-use crate::engine::cache::Cache;
 use crate::engine::filename::FileName;
 use crate::engine::manifest::Edit;
 use crate::engine::manifest::fresh::Fresh;
@@ -35,7 +34,7 @@ impl<'a> Target<'a> {
     /// As [`Fresh::new`].
     pub fn new(options: &'a Options, from: &Path, into: &Path) -> Result<Target<'a>> {
         let fresh = Fresh::new(&options.vfs, from, into)?;
-        let files = TableFiles::new(fresh.dir().clone(), Cache::new(0));
+        let files = TableFiles::new(fresh.dir().clone(), &options.memory());
         files.belong_to(options.clock.random());
         Ok(Target { options, files, next_table: AtomicU64::new(1), fresh })
     }

@@ -258,6 +258,12 @@ impl BlockBuilder {
         (lowest << 8 | u64::from(kind), width)
     }
 
+    /// Lets go of the memory of a huge entry that has been here: of each part at most `most` bytes are kept.
+    pub fn give_back(&mut self, most: usize) {
+        self.values.shrink_to(most);
+        self.keys.shrink_to(most);
+    }
+
     fn clear(&mut self) {
         self.values.clear();
         self.value_lens.clear();

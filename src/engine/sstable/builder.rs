@@ -27,7 +27,7 @@ use crate::planted::{Bug, planted};
 use crate::vfs::OpenFile;
 use crate::{Error, Result};
 
-/// How many bytes are collected before they are written.
+/// How many bytes are collected before they are written, unless told otherwise.
 const WRITE_BYTES: usize = 1 << 20;
 /// The largest block that may be asked for; a single large entry may still make a larger one.
 const MAX_BLOCK_BYTES: usize = 1 << 24;
@@ -71,6 +71,8 @@ pub struct TableBuilder {
     last_key: Vec<u8>,
     last_trailer: Trailer,
     last_hash: u64,
+    /// How many bytes are collected before they are written.
+    write_bytes: usize,
 }
 
 impl TableBuilder {
@@ -82,8 +84,7 @@ impl TableBuilder {
         assert!(options.place.kind == FileKind::Table, "a table lies in a table file");
         compression::check_built_in(options.compression)?;
         let options = TableOptions { block_bytes: options.block_bytes.min(MAX_BLOCK_BYTES), ..options };
-        let mut buffer = Vec::with_capacity(WRITE_BYTES + options.block_bytes);
-        buffer.extend_from_slice(&header::encode(&options.place));
+        let buffer = header::encode(&options.place).to_vec();
         let properties = Properties::new(options.block_bytes, options.filter_bits, options.compression);
         Ok(TableBuilder {
             file,
@@ -99,8 +100,29 @@ impl TableBuilder {
             last_key: Vec::new(),
             last_trailer: Trailer(0),
             last_hash: 0,
+            write_bytes: WRITE_BYTES,
             options,
         })
+    }
+
+    /// Collects at most about so many bytes before they are written.
+    #[must_use]
+    pub fn writing_every(mut self, bytes: usize) -> TableBuilder {
+        self.write_bytes = bytes.min(WRITE_BYTES);
+        self.buffer.reserve(self.write_bytes + self.options.block_bytes);
+        self
+    }
+
+    /// How much memory it takes, and will take at the most when it is finished: the filter is there twice then.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        let filter = filter::estimated_len(self.hashes.len(), self.options.filter_bits) as usize;
+        let blocks = self.content.capacity() + 2 * self.block.estimated_len(0);
+        self.buffer.capacity()
+            + blocks
+            + self.hashes.capacity() * size_of::<u64>()
+            + 2 * filter
+            + self.index.memory()
     }
 
     /// Adds the next entry (W1). `hash` is `key::hash(key)`, when the caller has it already.
@@ -155,11 +177,11 @@ impl TableBuilder {
             self.finish_block(None)?;
         }
         self.properties.largest = std::mem::take(&mut self.last_key);
-        let filter = filter::build(&self.hashes, self.options.filter_bits);
+        let filter = filter::build(&std::mem::take(&mut self.hashes), self.options.filter_bits);
         let footer = Footer {
-            filter: filter.map(|filter| self.put_payload(&filter, compression::NONE)),
-            index: self.put_payload(&self.index.finish(), compression::NONE),
-            properties: self.put_payload(&self.properties.encode(), compression::NONE),
+            filter: filter.map(|filter| self.put_payload(&filter, compression::NONE)).transpose()?,
+            index: self.put_payload(&self.index.finish(), compression::NONE)?,
+            properties: self.put_payload(&self.properties.encode(), compression::NONE)?,
         };
         let footer = footer.encode(&self.options.place, self.offset());
         self.buffer.extend_from_slice(&footer);
@@ -185,27 +207,38 @@ impl TableBuilder {
     fn finish_block(&mut self, next: Option<&[u8]>) -> Result<()> {
         self.content.clear();
         self.block.finish(&mut self.content);
+        // A huge entry may have been through here; of its copies there are never more than two.
+        let most = 2 * (self.write_bytes + self.options.block_bytes);
+        self.block.give_back(most);
         let content = std::mem::take(&mut self.content);
         let mut packer = std::mem::take(&mut self.packer);
         let handle = match packer.pack(self.options.compression, &content) {
-            Some((kind, payload)) => self.put_payload(payload, kind),
-            None => self.put_payload(&content, compression::NONE),
+            Some((kind, payload)) => self.put_payload(payload, kind)?,
+            None => self.put_payload(&content, compression::NONE)?,
         };
+        packer.give_back(most);
         (self.content, self.packer) = (content, packer);
+        self.content.clear();
+        self.content.shrink_to(most);
         self.index.add(handle.len, (&self.last_key, self.last_trailer), next);
-        if self.buffer.len() >= WRITE_BYTES {
+        if self.buffer.len() >= self.write_bytes {
             self.write()?;
         }
         Ok(())
     }
 
-    /// Appends a payload and its trailer.
-    fn put_payload(&mut self, payload: &[u8], compression: u8) -> Handle {
+    /// Appends a payload and its trailer. A large one is not collected, but written at once.
+    fn put_payload(&mut self, payload: &[u8], compression: u8) -> Result<Handle> {
         let offset = self.offset();
-        self.buffer.extend_from_slice(payload);
+        if payload.len() > self.write_bytes {
+            self.write()?;
+            self.write_piece(payload)?;
+        } else {
+            self.buffer.extend_from_slice(payload);
+        }
         let trailer = format::trailer(&self.options.place, offset, payload, compression);
         self.buffer.extend_from_slice(&trailer);
-        Handle { offset, len: payload.len() as u64 }
+        Ok(Handle { offset, len: payload.len() as u64 })
     }
 
     fn offset(&self) -> u64 {
@@ -213,10 +246,18 @@ impl TableBuilder {
     }
 
     fn write(&mut self) -> Result<()> {
-        self.file.write_at(&self.buffer, self.written)?;
-        self.checksum.update(&self.buffer);
-        self.written = self.offset();
+        let buffer = std::mem::take(&mut self.buffer);
+        self.write_piece(&buffer)?;
+        self.buffer = buffer;
         self.buffer.clear();
+        Ok(())
+    }
+
+    /// Writes what comes next in the file (W2).
+    fn write_piece(&mut self, piece: &[u8]) -> Result<()> {
+        self.file.write_at(piece, self.written)?;
+        self.checksum.update(piece);
+        self.written += piece.len() as u64;
         Ok(())
     }
 }

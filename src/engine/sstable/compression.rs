@@ -71,6 +71,14 @@ impl Packer {
     }
 }
 
+impl Packer {
+    /// Lets go of the memory of a huge block that has been here: at most `most` bytes are kept.
+    pub fn give_back(&mut self, most: usize) {
+        self.scratch.truncate(most);
+        self.scratch.shrink_to(most);
+    }
+}
+
 /// The content of a payload with its kind, where nothing is ever packed: of a block that is not data.
 ///
 /// # Errors

@@ -216,6 +216,13 @@ impl IndexBuilder {
         (self.separators.len() + self.blocks.len() * 4) as u64
     }
 
+    /// How much memory it takes, and will take when it is finished.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        let per_block = size_of::<BlockEntry>() + size_of::<&[u8]>() + 8;
+        3 * self.separators.capacity() + self.blocks.capacity() * per_block
+    }
+
     /// The index as it is written.
     #[must_use]
     pub fn finish(&self) -> Vec<u8> {

@@ -14,10 +14,11 @@ use super::filter::Filter;
 use super::format::{self, Damage, Footer, Handle};
 use super::index::Index;
 use super::properties::Properties;
-use crate::engine::cache::{Cache, Slots};
+use crate::engine::cache::{Cache, Slots, Weigh};
 use crate::engine::checksum::Place;
 use crate::engine::header;
 use crate::engine::key::Trailer;
+use crate::engine::memory::{Held, Memory, Use};
 use crate::engine::slice::Slice;
 use crate::planted::{Bug, planted};
 use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -30,6 +31,9 @@ use std::sync::Arc;
 /// otherwise keep a whole block.
 const COPY_BYTES: usize = 512;
 
+/// What the allocator takes for each of a table's lists, and for the map's bookkeeping, about.
+const AROUND: usize = 300;
+
 /// A table, open for reading.
 pub struct Table {
     path: PathBuf,
@@ -39,6 +43,7 @@ pub struct Table {
     slots: Slots<Block>,
     /// A bit for each block whose checksum was found right (O1).
     checked: Box<[AtomicU64]>,
+    held: Held,
 }
 
 /// What a table holds beside its data.
@@ -68,7 +73,13 @@ impl Table {
     /// # Errors
     /// [`Error::Corruption`] or [`Error::Incompatible`] when header, footer, index, filter or properties are not what
     /// was written; [`Error::Io`].
-    pub fn open(file: &OpenFile, place: Place, len: u64, cache: &Arc<Cache<Block>>) -> Result<Arc<Table>> {
+    pub fn open(
+        file: &OpenFile,
+        place: Place,
+        len: u64,
+        cache: &Arc<Cache<Block>>,
+        memory: &Arc<Memory>,
+    ) -> Result<Arc<Table>> {
         let map = file.map()?;
         let found = map.bytes().len() as u64;
         if found != len {
@@ -77,14 +88,17 @@ impl Table {
         }
         let meta = Meta::read(file.path(), &place, map.bytes())?;
         let blocks = meta.index.len();
-        Ok(Arc::new(Table {
+        let table = Table {
             path: file.path().to_path_buf(),
             place,
             map,
             slots: cache.slots(blocks),
             checked: std::iter::repeat_with(AtomicU64::default).take(blocks.div_ceil(64)).collect(),
             meta,
-        }))
+            held: memory.hold(Use::Tables, 0),
+        };
+        table.held.set(table.measure());
+        Ok(Arc::new(table))
     }
 
     /// The newest entry of `key` with a sequence number of at most `snapshot`; `hash` is `key::hash(key)`.
@@ -134,11 +148,11 @@ impl Table {
         hit.as_ref().map(|block| probe(block, key, hash, at))
     }
 
-    /// How many bytes of memory it takes while it is open, cached blocks and the map not counted.
-    #[must_use]
-    pub fn memory(&self) -> usize {
+    fn measure(&self) -> usize {
         let filter = self.meta.filter.as_ref().map_or(0, Filter::memory);
-        self.meta.index.memory() + filter + self.slots.overhead() + size_of_val(&*self.checked)
+        let keys = self.meta.properties.smallest.len() + self.meta.properties.largest.len();
+        let lists = self.meta.index.memory() + filter + self.slots.overhead() + size_of_val(&*self.checked);
+        size_of::<Table>() + AROUND + self.path.as_os_str().len() + keys + lists
     }
 
     /// The CRC-32 of the whole file, which the manifest knows.
@@ -210,6 +224,13 @@ impl Table {
         if let Some(word) = self.checked.get(ordinal / 64) {
             word.fetch_or(1 << (ordinal % 64), Relaxed);
         }
+    }
+}
+
+/// How many bytes of memory it takes while it is open, cached blocks and the map not counted.
+impl Weigh for Table {
+    fn weight(&self) -> usize {
+        self.held.bytes()
     }
 }
 

@@ -5,11 +5,12 @@ mod salvage;
 use super::block_builder::MAX_COUNT;
 use super::format::Footer;
 use super::*;
-use crate::engine::cache::Cache;
+use crate::engine::cache::{Cache, Weigh};
 use crate::engine::checksum::Place;
 use crate::engine::header::FileKind;
 use crate::engine::iter::Cursor;
 use crate::engine::key::{self, Kind, MAX_SEQ, Trailer};
+use crate::engine::memory::Memory;
 use crate::engine::options::Compression;
 use crate::vfs::mem::MemVfs;
 use crate::vfs::{Dir, Mode, OpenFile};
@@ -59,7 +60,7 @@ fn build(entries: &[Entry], options: TableOptions) -> (OpenFile, TableSummary) {
 }
 
 fn open(bytes: &[u8], budget: usize) -> Result<Arc<Table>> {
-    Table::open(&file_of(bytes), PLACE, bytes.len() as u64, &Cache::new(budget))
+    Table::open(&file_of(bytes), PLACE, bytes.len() as u64, &Cache::new(move || budget), &Memory::unlimited())
 }
 
 /// Checks every byte: what the table is, or the first thing that is wrong.
@@ -124,7 +125,8 @@ fn position(entries: &[Entry], key: &[u8], at: Trailer) -> usize {
 /// Everything a table can be asked, against the list.
 fn check(entries: &[Entry], options: TableOptions, budget: usize, random: &mut Random) {
     let (file, summary) = build(entries, options);
-    let table = Table::open(&file, PLACE, summary.len, &Cache::new(budget)).unwrap();
+    let table =
+        Table::open(&file, PLACE, summary.len, &Cache::new(move || budget), &Memory::unlimited()).unwrap();
     assert_eq!(verify(&file).unwrap(), summary);
     check_summary(entries, &summary);
     check_scans(entries, &table);
@@ -242,8 +244,8 @@ fn versions_of_one_key_that_span_blocks_are_all_found() {
     entries.extend((0..3000).rev().map(|i| entry(b"hot", i * 2, Kind::Put, format!("v{i}").as_bytes())));
     entries.push(entry(b"hot\0", 5, Kind::Put, b"after"));
     let (file, summary) = build(&entries, options(256, Compression::None, 10));
-    let cache = Cache::new(0);
-    let table = Table::open(&file, PLACE, summary.len, &cache).unwrap();
+    let cache = Cache::none();
+    let table = Table::open(&file, PLACE, summary.len, &cache, &Memory::unlimited()).unwrap();
     assert!(table.meta().index.len() > 100);
     for seq in (0..6000).step_by(7).chain([0, 1, 5999, MAX_SEQ]) {
         for key in [&b"hos"[..], b"hot", b"hot\0", b"hota", b"ho"] {
@@ -258,7 +260,7 @@ fn a_block_of_very_many_small_entries_is_cut() {
     let entries: Vec<Entry> =
         (0..2 * MAX_COUNT as u64).rev().map(|seq| entry(b"", seq, Kind::Delete, b"")).collect();
     let (file, summary) = build(&entries, options(1 << 24, Compression::None, 10));
-    let table = Table::open(&file, PLACE, summary.len, &Cache::new(0)).unwrap();
+    let table = Table::open(&file, PLACE, summary.len, &Cache::none(), &Memory::unlimited()).unwrap();
     assert_eq!(table.meta().index.len(), 2);
     check_scans(&entries, &table);
 }
@@ -292,7 +294,16 @@ fn every_flipped_bit_and_every_truncation_is_noticed() {
         for len in 0..good.len() {
             assert!(open(&good[..len], 0).is_err(), "{compression:?} cut to {len}");
             assert!(verify(&file_of(&good[..len])).is_err(), "{compression:?} cut to {len}");
-            assert!(Table::open(&file_of(&good[..len]), PLACE, good.len() as u64, &Cache::new(0)).is_err());
+            assert!(
+                Table::open(
+                    &file_of(&good[..len]),
+                    PLACE,
+                    good.len() as u64,
+                    &Cache::none(),
+                    &Memory::unlimited()
+                )
+                .is_err()
+            );
         }
         for bit in 0..good.len() * 8 {
             let mut bad = good.clone();
@@ -329,7 +340,7 @@ fn errors_name_file_and_offset() {
     assert_eq!((found.offset, found.path.as_path()), (32, Path::new("/000031.table")));
     let elsewhere = Place { number: 32, ..PLACE };
     let file = file_of(&bytes_of(&file));
-    assert!(Table::open(&file, elsewhere, summary.len, &Cache::new(0)).is_err());
+    assert!(Table::open(&file, elsewhere, summary.len, &Cache::none(), &Memory::unlimited()).is_err());
 }
 
 #[test]
@@ -376,15 +387,15 @@ fn uncompressed_blocks_are_checked_once_and_cost_little() {
             continue;
         }
         let (file, summary) = build(&entries, options(4096, compression, 10));
-        let cache = Cache::new(1 << 20);
-        let table = Table::open(&file, PLACE, summary.len, &cache).unwrap();
+        let cache = Cache::new(|| 1 << 20);
+        let table = Table::open(&file, PLACE, summary.len, &cache, &Memory::unlimited()).unwrap();
         for e in &entries {
             assert!(table.get(&e.0, key::hash(&e.0), 9).unwrap().is_some());
         }
         let stats = cache.stats();
         assert_eq!(stats.inserts, table.meta().index.len() as u64);
         assert!(stats.bytes <= most, "{stats:?}");
-        assert!(table.memory() > 1000 && table.memory() < 5000, "{}", table.memory());
+        assert!((1000..6000).contains(&table.weight()), "{}", table.weight());
         drop(table);
         assert_eq!(cache.stats().bytes, 0);
     }
@@ -395,8 +406,8 @@ fn a_long_scan_leaves_the_cache_alone() {
     let entries: Vec<Entry> =
         (0..2000u32).map(|i| entry(&i.to_be_bytes(), 1, Kind::Put, &[7; 100])).collect();
     let (file, summary) = build(&entries, options(4096, Compression::None, 10));
-    let cache = Cache::new(1 << 20);
-    let table = Table::open(&file, PLACE, summary.len, &cache).unwrap();
+    let cache = Cache::new(|| 1 << 20);
+    let table = Table::open(&file, PLACE, summary.len, &cache, &Memory::unlimited()).unwrap();
     check_scans(&entries, &table);
     // The first block and eight steps, in each direction.
     assert_eq!(cache.stats().inserts, 18);
@@ -407,7 +418,7 @@ fn values_outlive_table_and_cache() {
     let entries = [entry(b"a", 1, Kind::Put, &[1; 10]), entry(b"b", 1, Kind::Put, &[2; 5000])];
     for compression in built_in() {
         let (file, summary) = build(&entries, options(4096, compression, 10));
-        let table = Table::open(&file, PLACE, summary.len, &Cache::new(0)).unwrap();
+        let table = Table::open(&file, PLACE, summary.len, &Cache::none(), &Memory::unlimited()).unwrap();
         drop(file);
         let get = |key: &[u8]| table.get(key, key::hash(key), 9).unwrap().unwrap().1;
         let (a, b) = (get(b"a"), get(b"b"));
@@ -430,7 +441,7 @@ fn expiries_are_counted() {
     ];
     let (file, summary) = build(&entries, options(4096, Compression::None, 10));
     assert_eq!((summary.min_expiry, summary.max_expiry), (300, 700));
-    let table = Table::open(&file, PLACE, summary.len, &Cache::new(0)).unwrap();
+    let table = Table::open(&file, PLACE, summary.len, &Cache::none(), &Memory::unlimited()).unwrap();
     assert_eq!(table.meta().properties.expiring, 2);
     assert_eq!(verify(&file).unwrap(), summary);
 }
@@ -483,7 +494,7 @@ fn a_description_tells_blocks_and_entries() {
         entry(b"\0pear", 2, Kind::Delete, b""),
     ];
     let (file, summary) = build(&entries, options(50, Compression::None, 10));
-    let table = Table::open(&file, PLACE, summary.len, &Cache::new(0)).unwrap();
+    let table = Table::open(&file, PLACE, summary.len, &Cache::none(), &Memory::unlimited()).unwrap();
     let mut out = String::new();
     table.describe(Detail::Entries, &mut out).unwrap();
     for line in [

@@ -15,8 +15,6 @@ use crate::vfs::{Dir, OpenFile};
 
 /// What every append ends with (W5).
 const END: [u8; 8] = [0; 8];
-/// Above this many bytes the buffer is given back after an append.
-const KEEP_BUFFER: usize = 1 << 20;
 
 /// The end of the log.
 #[derive(Debug)]
@@ -160,6 +158,19 @@ impl Writer {
         self.unsynced.retain(|(_, end)| *end > base);
     }
 
+    /// How much memory it keeps for its records.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.buffer.capacity()
+    }
+
+    /// Keeps at most so many bytes of memory for its records.
+    pub fn keep(&mut self, most: usize) {
+        if self.buffer.capacity() > most {
+            self.buffer = Vec::new();
+        }
+    }
+
     fn append_record(
         &mut self,
         kind: RecordType,
@@ -174,9 +185,6 @@ impl Writer {
         let len = self.buffer.len();
         self.buffer.extend_from_slice(&END);
         let written = self.segment.file.write_at(&self.buffer, self.tail);
-        if len > KEEP_BUFFER {
-            self.buffer = Vec::new();
-        }
         self.after_gap = written.is_err();
         if planted(Bug::GoOnBehindFailedAppend) && written.is_err() {
             self.tail += len as u64;

@@ -5,6 +5,7 @@
 
 use super::workloads::{batch, delete, long, one, put, small_options};
 use super::*;
+use crate::support::buffer_of;
 
 /// What a sequence is made of.
 fn alphabet() -> [Step; 12] {
@@ -34,7 +35,7 @@ fn every_short_sequence_survives_a_crash_at_every_operation() {
             let steps: Vec<Step> =
                 (0..len).map(|digit| alphabet[number / 12usize.pow(digit) % 12].clone()).collect();
             for durability in DURABILITIES {
-                let options = small_options().memtable_entries(2);
+                let options = small_options().memtable_bytes(buffer_of(2));
                 let case =
                     Case { seed: number as u64, name: "small", options, durability, steps: steps.clone() };
                 count += case.check_last();

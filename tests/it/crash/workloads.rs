@@ -2,28 +2,26 @@
 
 use super::INTERVAL;
 use crate::history::{Step, Write};
-use crate::support::Random;
+use crate::support::{Random, buffer_of, least_memory};
 use siltstone::vfs::mem::CrashImage;
 use siltstone::{Compression, Durability, Options};
 
 /// Everything is so small that a few writes flush, compact and rotate.
 pub fn small_options() -> Options {
-    let options = Options::default().memtable_bytes(1 << 10).memtable_entries(4).table_bytes(400);
-    options.level_ratio(2).block_bytes(100).cache_bytes(0)
+    let options = Options::default().memtable_bytes(1 << 10).table_bytes(400);
+    options.level_ratio(2).block_bytes(100).memory_budget(least_memory(100))
 }
 
 pub fn random_options(random: &mut Random) -> Options {
     let compressions = [Compression::None, Compression::Lz4, Compression::Zstd(-1)];
     Options::default()
-        .memtable_bytes(*random.pick(&[1 << 10, 4 << 10, 100 << 10]))
-        .memtable_entries(*random.pick(&[2, 5, 12]))
-        .cache_bytes(*random.pick(&[0, 64 << 10]))
+        .memtable_bytes(*random.pick(&[1 << 10, buffer_of(2), buffer_of(5), buffer_of(12)]))
+        .memory_budget(*random.pick(&[least_memory(4 << 10), 64 << 20]))
         .block_bytes(*random.pick(&[1, 100, 4 << 10]))
         .table_bytes(*random.pick(&[200, 1000, 8 << 10]))
         .level_ratio(*random.pick(&[2, 10]))
         .filter_bits(*random.pick(&[0, 10]))
-        .compression(*random.pick(&compressions))
-        .bottom_compression(*random.pick(&compressions))
+        .compression((*random.pick(&compressions), *random.pick(&compressions)))
 }
 
 pub fn random_steps(random: &mut Random) -> Vec<Step> {

@@ -1,6 +1,7 @@
 //! The stores that are damaged: several sets of features, closed ones, and one whose power was cut.
 
 use crate::history::{Map, Step, Write, apply, write};
+use crate::support::buffer_of;
 use siltstone::vfs::mem::{CrashPolicy, MemVfs, SimClock};
 use siltstone::{Background, Compression, Db, Durability, Options};
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,14 +39,11 @@ pub fn options(vfs: &MemVfs, compression: Compression, filter_bits: u32, seed: u
         .vfs(Arc::new(vfs.clone()))
         .clock(Arc::new(SimClock::new(seed)))
         .background(Background::Stepped)
-        .memtable_bytes(16 << 10)
-        .memtable_entries(12)
+        .memtable_bytes(buffer_of(12))
         .table_bytes(500)
         .block_bytes(150)
         .level_ratio(2)
-        .cache_bytes(0)
         .compression(compression)
-        .bottom_compression(compression)
         .filter_bits(filter_bits)
 }
 

@@ -83,7 +83,7 @@ fn deleting_makes_room_on_a_full_disk() {
 }
 
 fn fill_and_delete(vfs: &FaultVfs) {
-    let options = options(vfs, Durability::Sync).memtable_bytes(256 << 10).memtable_entries(1 << 20);
+    let options = options(vfs, Durability::Sync).memtable_bytes(256 << 10);
     let db = options.clone().table_bytes(64 << 10).block_bytes(4 << 10).open("/db").unwrap();
     let mut random = Random::new(1);
     // Nothing compresses these.

@@ -36,7 +36,7 @@ fn a_full_file_system_is_got_over_by_deleting_and_by_space_from_elsewhere() {
     watchdog.watch(&"a small file system");
     let ballast = disk.0.path().join("ballast");
     std::fs::write(&ballast, vec![1; 8 << 20]).unwrap();
-    let options = Options::default().memtable_bytes(1 << 20).table_bytes(1 << 20).cache_bytes(1 << 20);
+    let options = Options::default().memtable_bytes(1 << 20).table_bytes(1 << 20);
     let path = disk.0.path().join("db");
     let db = options.clone().open(&path).unwrap();
     let mut disk = Filler { random: Random::new(1), next: 0, map: Map::new() };

@@ -45,7 +45,7 @@ fn open_tables_take_no_descriptors() {
 /// A database of so many tables, and 40 entries for each.
 pub fn many_tables(path: &Path, tables: usize) -> Db {
     let options = Options::default().background(Background::Stepped).durability(Durability::Os);
-    let db = options.compression(Compression::None).bottom_compression(Compression::None);
+    let db = options.compression(Compression::None);
     let db = db.table_bytes(4000).open(path).unwrap();
     // A merge of two is what makes many of them.
     for part in 0..2 {

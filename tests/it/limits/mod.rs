@@ -3,6 +3,7 @@
 //! What has to be small for a whole process is so for a process of its own: this test binary once more with one test, or
 //! the program, started by a shell that lowers the limit.
 
+mod budget;
 mod descriptors;
 #[cfg(feature = "cli")]
 mod program;

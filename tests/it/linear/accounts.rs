@@ -31,7 +31,7 @@ fn money_is_neither_made_nor_lost() {
 fn round(seed: u64) -> u64 {
     let mut random = Random::new(seed);
     let mut vfs = MemVfs::new();
-    let options = Options::default().memtable_bytes(4 << 10).table_bytes(2 << 10).cache_bytes(8 << 10);
+    let options = Options::default().memtable_bytes(4 << 10).table_bytes(2 << 10);
     let acknowledged: Vec<AtomicU64> = (0..OWNERS).map(|_| AtomicU64::new(0)).collect();
     let looks = AtomicU64::new(0);
     for _ in 0..4 {

@@ -9,7 +9,7 @@
 
 use super::checker::{Action, History, NEVER, Op, Pair, Tickets};
 use super::engine::{Engine, Form, KEYS, Look, Plan, Reading};
-use crate::support::Random;
+use crate::support::{Random, buffer_of, least_memory};
 use siltstone::vfs::mem::{CrashPolicy, MemVfs};
 use siltstone::{Compression, Db, Durability, Error, Options};
 use std::sync::Arc;
@@ -98,15 +98,13 @@ pub fn run<E: Engine>(seed: u64, ops: u64, wrap: impl Fn(Db) -> E) -> Result<Tot
 fn options(random: &mut Random) -> Options {
     let compression = *random.pick(&[Compression::None, Compression::Lz4, Compression::Zstd(1)]);
     Options::default()
-        .memtable_bytes(*random.pick(&[1 << 10, 2 << 10, 8 << 10]))
-        .memtable_entries(*random.pick(&[3, 20, 1 << 20]))
+        .memtable_bytes(*random.pick(&[1 << 10, buffer_of(3), buffer_of(20), 8 << 10]))
         .table_bytes(*random.pick(&[300, 1 << 10, 64 << 10]))
         .block_bytes(*random.pick(&[1, 200, 4 << 10]))
-        .cache_bytes(*random.pick(&[0, 2 << 10, 1 << 20]))
+        .memory_budget(*random.pick(&[least_memory(4 << 10), 8 << 20]))
         .filter_bits(*random.pick(&[0, 1, 10]))
         .level_ratio(*random.pick(&[2, 10]))
         .compression(compression)
-        .bottom_compression(compression)
 }
 
 /// The end of a life: when it comes, and what is known of when it came.

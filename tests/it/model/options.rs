@@ -2,7 +2,7 @@
 //!
 //! What no option may change is what the database answers.
 
-use crate::support::Random;
+use crate::support::{Random, buffer_of, least_memory};
 use siltstone::{Background, Compression, Durability, Options};
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Choice {
     pub memtable_bytes: usize,
-    pub memtable_entries: usize,
     pub table_bytes: u64,
     pub block_bytes: usize,
     pub level_ratio: u32,
-    pub cache_bytes: usize,
+    /// Beyond the least that the database opens with.
+    pub spare_memory: usize,
     pub filter_bits: u32,
     pub compression: Compression,
     pub bottom_compression: Compression,
@@ -25,11 +25,10 @@ pub struct Choice {
 /// Small, so that a few hundred operations flush and compact; the sets differ from it.
 const SMALL: Choice = Choice {
     memtable_bytes: 8 << 10,
-    memtable_entries: 1 << 20,
     table_bytes: 8 << 10,
     block_bytes: 512,
     level_ratio: 4,
-    cache_bytes: 64 << 10,
+    spare_memory: 1 << 20,
     filter_bits: 10,
     compression: Compression::Lz4,
     bottom_compression: Compression::Zstd(-1),
@@ -40,11 +39,10 @@ const SMALL: Choice = Choice {
 /// Everything as small as it can be, which makes the most work.
 const SMALLEST: Choice = Choice {
     memtable_bytes: 1 << 10,
-    memtable_entries: 3,
     table_bytes: 100,
     block_bytes: 1,
     level_ratio: 2,
-    cache_bytes: 0,
+    spare_memory: 0,
     filter_bits: 1,
     ..SMALL
 };
@@ -52,11 +50,10 @@ const SMALLEST: Choice = Choice {
 /// What users get who choose nothing, but for durability.
 const USUAL: Choice = Choice {
     memtable_bytes: 64 << 20,
-    memtable_entries: 4 << 20,
     table_bytes: 64 << 20,
     block_bytes: 4 << 10,
     level_ratio: 10,
-    cache_bytes: 256 << 20,
+    spare_memory: 448 << 20,
     ..SMALL
 };
 
@@ -66,8 +63,8 @@ pub const NAMED: [(&str, Choice); 31] = [
     ("small", SMALL),
     ("everything smallest", SMALLEST),
     ("smallest buffers", Choice { memtable_bytes: 1 << 10, ..SMALL }),
-    ("a buffer for every write", Choice { memtable_entries: 1, ..SMALL }),
-    ("buffers of seven entries", Choice { memtable_entries: 7, ..SMALL }),
+    ("a buffer for every write", Choice { memtable_bytes: buffer_of(1), ..SMALL }),
+    ("buffers of seven entries", Choice { memtable_bytes: buffer_of(7), ..SMALL }),
     ("tables of one key", Choice { table_bytes: 1, ..SMALL }),
     ("tables of a kibibyte", Choice { table_bytes: 1 << 10, memtable_bytes: 2 << 10, ..SMALL }),
     ("blocks of one entry", Choice { block_bytes: 1, ..SMALL }),
@@ -75,13 +72,16 @@ pub const NAMED: [(&str, Choice); 31] = [
     ("blocks of 100 bytes, buffers of 1 KiB", Choice { block_bytes: 100, memtable_bytes: 1 << 10, ..SMALL }),
     ("levels of ratio 2", Choice { level_ratio: 2, table_bytes: 1 << 10, memtable_bytes: 1 << 10, ..SMALL }),
     ("levels of ratio 1000", Choice { level_ratio: 1000, memtable_bytes: 1 << 10, ..SMALL }),
-    ("no cache", Choice { cache_bytes: 0, ..SMALL }),
-    ("a cache of one block", Choice { cache_bytes: 600, ..SMALL }),
+    ("the least memory", Choice { spare_memory: 0, ..SMALL }),
+    ("the least memory, large buffers", Choice { spare_memory: 0, memtable_bytes: 64 << 20, ..SMALL }),
     ("no filter", Choice { filter_bits: 0, ..SMALL }),
     ("a filter of one bit", Choice { filter_bits: 1, ..SMALL }),
     ("filters of 20 bits", Choice { filter_bits: 20, ..SMALL }),
     ("nothing compressed", both(Compression::None)),
-    ("nothing compressed, no cache", Choice { cache_bytes: 0, block_bytes: 64, ..both(Compression::None) }),
+    (
+        "nothing compressed, the least memory",
+        Choice { spare_memory: 0, block_bytes: 64, ..both(Compression::None) },
+    ),
     ("LZ4 everywhere", both(Compression::Lz4)),
     ("Zstandard everywhere", both(Compression::Zstd(1))),
     (
@@ -119,14 +119,12 @@ impl Choice {
     pub fn options(&self) -> Options {
         Options::default()
             .memtable_bytes(self.memtable_bytes)
-            .memtable_entries(self.memtable_entries)
             .table_bytes(self.table_bytes)
             .block_bytes(self.block_bytes)
             .level_ratio(self.level_ratio)
-            .cache_bytes(self.cache_bytes)
+            .memory_budget(least_memory(self.block_bytes) + self.spare_memory)
             .filter_bits(self.filter_bits)
-            .compression(self.compression)
-            .bottom_compression(self.bottom_compression)
+            .compression((self.compression, self.bottom_compression))
             .durability(self.durability)
             .background(self.background)
             // Simulated time flies while a thread waits for real work to be done.
@@ -138,12 +136,11 @@ impl Choice {
         let compressions = [Compression::None, Compression::Lz4, Compression::Zstd(-1), Compression::Zstd(3)];
         let interval = Durability::Interval(Duration::from_millis(20));
         Choice {
-            memtable_bytes: *random.pick(&[1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10]),
-            memtable_entries: *random.pick(&[1, 10, 1000, 1 << 20]),
+            memtable_bytes: *random.pick(&[1 << 10, buffer_of(10), 16 << 10, 64 << 10, 256 << 10]),
             table_bytes: *random.pick(&[100, 1 << 10, 8 << 10, 64 << 10]),
             block_bytes: *random.pick(&[1, 100, 512, 4 << 10, 64 << 10, 1 << 20]),
             level_ratio: *random.pick(&[2, 3, 10, 1000]),
-            cache_bytes: *random.pick(&[0, 600, 4 << 10, 1 << 20]),
+            spare_memory: *random.pick(&[0, 64 << 10, 1 << 20]),
             filter_bits: *random.pick(&[0, 1, 10, 20, 64]),
             compression: *random.pick(&compressions),
             bottom_compression: *random.pick(&compressions),

@@ -53,9 +53,9 @@ fn nothing_grows_and_nothing_stands_still() {
 /// Small, so that all that happens to a large database in days happens to this one in seconds. Two writers go on for as
 /// long as they can, so level 0 may fill to where they are slowed down.
 fn open(folder: &Path) -> Db {
-    let options = Options::default().durability(Durability::Os).cache_bytes(4 << 20);
+    let options = Options::default().durability(Durability::Os).memory_budget(12 << 20);
     // What compression saves would hide how much room the files take.
-    let options = options.compression(Compression::None).bottom_compression(Compression::None);
+    let options = options.compression(Compression::None);
     options.memtable_bytes(MEMTABLE_BYTES).table_bytes(1 << 20).open(folder).unwrap()
 }
 

@@ -98,11 +98,11 @@ fn options(random: &mut Random) -> Options {
     let durability = [Durability::Sync, Durability::Os, Durability::Interval(Duration::from_millis(1))];
     Options::default()
         .durability(*random.pick(&durability))
-        .memtable_bytes(*random.pick(&[1 << 10, 4 << 10]))
-        .memtable_entries(*random.pick(&[3, 20, 1 << 20]))
+        // One entry, some three, some twenty.
+        .memtable_bytes(*random.pick(&[1 << 10, 4800, 5888]))
         .table_bytes(*random.pick(&[300, 1 << 10]))
         .block_bytes(*random.pick(&[1, 200]))
-        .cache_bytes(*random.pick(&[0, 1 << 20]))
+        .memory_budget(*random.pick(&[(1 << 20) + (64 * 200), 8 << 20]))
         .level_ratio(2)
 }
 

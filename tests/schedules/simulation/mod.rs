@@ -181,7 +181,6 @@ impl Life {
             .options(random.pick(&[1, 2, 5, 20]))
             .table_bytes(random.pick(&[1 << 10, 64 << 10]))
             .block_bytes(random.pick(&[64, 4096]))
-            .cache_bytes(random.pick(&[0, 4096]))
             .level_ratio(random.pick(&[2, 10]))
             .filter_bits(random.pick(&[0, 10]))
             .compression(random.pick(&[Compression::None, Compression::UPPER]))

@@ -39,11 +39,11 @@ impl Engine for Siltstone {
         let db = Options::default()
             .durability(durability)
             .memtable_bytes(settings.memtable_bytes)
-            .cache_bytes(settings.cache_bytes)
+            // Its cache has what the rest leaves, and a buffer is at most a seventh.
+            .memory_budget((settings.cache_bytes + 3 * settings.memtable_bytes).max(7 * settings.memtable_bytes))
             .block_bytes(BLOCK_BYTES as usize)
             .filter_bits(FILTER_BITS)
             .compression(compression)
-            .bottom_compression(compression)
             .open(dir)?;
         Ok(Siltstone { db })
     }

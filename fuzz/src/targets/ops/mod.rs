@@ -32,6 +32,12 @@ pub struct Choice {
     durability: u8,
 }
 
+/// What makes a buffer full of so many small entries: an arena's first chunk, the smallest hash table, and what the list takes for
+/// each.
+fn buffer_of(entries: usize) -> usize {
+    4096 + 512 + 64 * entries
+}
+
 impl Choice {
     pub fn durability(&self) -> Durability {
         let all = [Durability::Sync, Durability::Os, Durability::Interval(INTERVAL)];
@@ -47,14 +53,12 @@ impl Choice {
             .clock(Arc::clone(clock) as Arc<dyn Clock>)
             .background(Background::Stepped)
             .durability(self.durability())
-            .memtable_bytes(pick(&[1 << 10, 4 << 10, 100 << 10], self.memtable))
-            .memtable_entries(pick(&[2, 5, 12, 1000], self.entries))
+            .memtable_bytes(pick(&[1 << 10, 4 << 10, 100 << 10], self.memtable).min(buffer_of(pick(&[2, 5, 12, 1000], self.entries))))
             .block_bytes(pick(&[1, 100, 4 << 10], self.block))
             .table_bytes(pick(&[200, 1000, 8 << 10], self.table) as u64)
             .filter_bits(pick(&[0, 1, 10], self.filter) as u32)
-            .compression(compression(self.compression))
-            .bottom_compression(compression(self.compression / 3))
-            .cache_bytes(if self.cache { 64 << 10 } else { 0 })
+            .compression((compression(self.compression), compression(self.compression / 3)))
+            .memory_budget(if self.cache { 8 << 20 } else { (1 << 20) + 64 * (4 << 10) })
             .level_ratio(if self.ratio { 10 } else { 2 })
     }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::engine::key::Trailer;
+use crate::engine::memory::Memory;
 use crate::engine::memtable::arena::Bump;
 use crate::sync::{atomic::AtomicU64 as Visible, model, thread};
 
@@ -37,7 +38,7 @@ fn versions(table: &HashTable, key: u8) -> Vec<u64> {
 #[test]
 fn what_is_visible_is_found_whole() {
     model::check(|| {
-        let mut bump = Bump::new();
+        let mut bump = Bump::new(&Memory::unlimited());
         let mut writer = writer(bump.arena());
         put(&mut writer, &mut bump, 0, 1);
         let (table, visible) = (Arc::clone(writer.table()), Arc::new(Visible::new(1)));
@@ -62,7 +63,7 @@ fn what_is_visible_is_found_whole() {
 #[test]
 fn nothing_is_missed_while_the_table_grows() {
     model::check(|| {
-        let mut bump = Bump::new();
+        let mut bump = Bump::new(&Memory::unlimited());
         let mut writer = writer(bump.arena());
         (0..5).for_each(|key| put(&mut writer, &mut bump, key, u64::from(key)));
         let (table, visible) = (Arc::clone(writer.table()), Arc::new(Visible::new(4)));
