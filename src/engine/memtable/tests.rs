@@ -138,6 +138,34 @@ fn agrees_with_a_sorted_map_when_prefixes_change() {
     check_history(14, 100, 2500, far_apart);
 }
 
+/// What was written from a number on is in the parts that are asked for it, and not many others are.
+#[test]
+fn parts_without_newer_entries_are_passed_over() {
+    for list_limit in [1, 3, 64] {
+        let mut writer = Writer::<SkipIndex>::with_list_limit(0, list_limit);
+        let memtable = Arc::clone(writer.memtable());
+        let mut draw = rng(list_limit as u64);
+        for seq in 1..=1000 {
+            put(&mut writer, &random_key(&mut draw), seq, b"");
+        }
+        for from in (0..=1001).step_by(77).chain([1, 1000]) {
+            let mut found: Vec<u64> = Vec::new();
+            let parts = memtable.cursors_from(from);
+            for mut part in parts {
+                part.seek_first().unwrap();
+                while part.valid() {
+                    found.push(part.trailer().seq());
+                    part.next().unwrap();
+                }
+            }
+            let newer = found.iter().filter(|seq| **seq >= from).count() as u64;
+            assert_eq!(newer, 1001 - from.max(1), "from {from}, lists of {list_limit}");
+            let spare = found.len() as u64 - newer;
+            assert!(spare <= 5 * list_limit as u64, "from {from}, lists of {list_limit}: {spare} older ones");
+        }
+    }
+}
+
 #[test]
 fn an_empty_memtable_answers() {
     let (_writer, memtable) = Memtable::new(Config::default(), &Memory::unlimited());

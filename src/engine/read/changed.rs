@@ -36,32 +36,36 @@ impl SuperVersion {
     /// # Errors
     /// What reading gives, as [`SuperVersion::get`].
     pub fn written_since(&self, keys: Keys<'_>, since: u64) -> Result<Option<Vec<u8>>> {
-        for memtable in self.buffers().filter(|m| m.max_seq().is_some_and(|seq| seq > since)) {
-            if let Some(key) = in_memtable(memtable, keys, since)? {
-                return Ok(Some(key));
+        let buffers = self.buffers().filter(|memtable| memtable.max_seq().is_some_and(|seq| seq > since));
+        if let Some(key) = first(buffers, |memtable| in_memtable(memtable, keys, since))? {
+            return Ok(Some(key));
+        }
+        let newer = |table: &&Arc<TableRef>| table.summary.max_seq > since;
+        match keys {
+            Keys::One(key, _) => {
+                let tables = self.version.candidates(key).filter(newer);
+                first(tables, |table| in_table(table, keys, since))
+            }
+            Keys::Between(lower, upper) => {
+                let range = (Bound::Included(lower), upper.map_or(Bound::Unbounded, Bound::Excluded));
+                let tables = self.version.levels().iter().flat_map(|level| level.overlapping(range));
+                first(tables.filter(newer), |table| in_table(table, keys, since))
             }
         }
-        for level in self.version.levels() {
-            let newer = level.overlapping(keys.range()).filter(|t| t.summary.max_seq > since);
-            for table in newer {
-                if let Some(key) = in_table(table, keys, since)? {
-                    return Ok(Some(key));
-                }
-            }
-        }
-        Ok(None)
     }
 }
 
-impl<'a> Keys<'a> {
-    fn range(self) -> (Bound<&'a [u8]>, Bound<&'a [u8]>) {
-        match self {
-            Keys::One(key, _) => (Bound::Included(key), Bound::Included(key)),
-            Keys::Between(lower, upper) => {
-                (Bound::Included(lower), upper.map_or(Bound::Unbounded, Bound::Excluded))
-            }
+/// What `find` finds first.
+fn first<T>(
+    items: impl Iterator<Item = T>,
+    find: impl Fn(T) -> Result<Option<Vec<u8>>>,
+) -> Result<Option<Vec<u8>>> {
+    for item in items {
+        if let Some(key) = find(item)? {
+            return Ok(Some(key));
         }
     }
+    Ok(None)
 }
 
 fn in_memtable(memtable: &Memtable, keys: Keys<'_>, since: u64) -> Result<Option<Vec<u8>>> {
@@ -71,12 +75,8 @@ fn in_memtable(memtable: &Memtable, keys: Keys<'_>, since: u64) -> Result<Option
             Ok(newest.filter(|(trailer, _)| trailer.seq() > since).map(|_| key.to_vec()))
         }
         Keys::Between(lower, upper) => {
-            for mut cursor in memtable.cursors_from(since + 1) {
-                if let Some(key) = first_newer(&mut cursor, lower, upper, since)? {
-                    return Ok(Some(key));
-                }
-            }
-            Ok(None)
+            let parts = memtable.cursors_from(since + 1).into_iter();
+            first(parts, |mut part| first_newer(&mut part, lower, upper, since))
         }
     }
 }

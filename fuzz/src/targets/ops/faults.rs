@@ -2,7 +2,7 @@
 
 use super::{Choice, Doing};
 use crate::choices::Rest;
-use crate::history::{Map, Step, Write, apply, brief, scan, write};
+use crate::history::{Map, Step, Write, apply, brief, scan, transact, write};
 use arbitrary::{Arbitrary, Unstructured};
 use siltstone::vfs::fault::{Effect, Failure, Fault, FaultVfs, Op};
 use siltstone::vfs::mem::{CrashPolicy, MemVfs, SimClock};
@@ -171,10 +171,11 @@ impl Run<'_> {
     fn step(&mut self, db: &Db, step: &Step) {
         let was_read_only = db.stats().read_only.is_some();
         let outcome = match step {
-            Step::Write(writes, durability) => {
+            Step::Write(writes, durability) | Step::Transact(writes, durability) => {
                 // A durability less than the database's own lets acknowledged writes go.
                 let durability = durability.filter(|durability| *durability == Durability::Sync);
-                let outcome = write(db, writes, durability);
+                let act = if matches!(step, Step::Transact(..)) { transact } else { write };
+                let outcome = act(db, writes, durability);
                 if !was_read_only {
                     self.wrote(writes, outcome.is_ok());
                 }

@@ -6,7 +6,7 @@ use crate::history::{Map, Write, apply, assert_same};
 use crate::store::{read_all, walk};
 use arbitrary::{Arbitrary, Unstructured};
 use siltstone::vfs::mem::{CrashPolicy, MemVfs, SimClock};
-use siltstone::{Db, Durability, Keyspace, Range, Slice, Snapshot, WriteBatch, WriteOptions};
+use siltstone::{Db, Durability, Error, Keyspace, Range, Slice, Snapshot, WriteBatch, WriteOptions};
 use std::collections::VecDeque;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -47,6 +47,8 @@ enum Operation {
     Compact(Bound<Key>, Bound<Key>),
     Reopen,
     Kill,
+    /// Writes, reads a key, walks from both ends, and commits after another may have written a key meanwhile.
+    Transact(Writes, Key, Bound<Key>, Bound<Key>, Ends, Option<Key>),
     Check,
 }
 
@@ -73,6 +75,14 @@ impl<'a> Arbitrary<'a> for Operation {
             54..58 => Operation::Compact(u.arbitrary()?, u.arbitrary()?),
             58..60 => Operation::Reopen,
             60 => Operation::Kill,
+            61 | 62 => Operation::Transact(
+                u.arbitrary()?,
+                u.arbitrary()?,
+                u.arbitrary()?,
+                u.arbitrary()?,
+                u.arbitrary()?,
+                u.arbitrary()?,
+            ),
             _ => Operation::Check,
         })
     }
@@ -170,6 +180,10 @@ impl Model {
             }
             Operation::Reopen => self.reopen(),
             Operation::Kill => self.kill(),
+            Operation::Transact(writes, key, lower, upper, ends, other) => {
+                let bounds = bounds(*lower, *upper);
+                self.transact(&writes.build(self.stamp), &key.bytes(), &bounds, *ends, other.map(Key::bytes));
+            }
             Operation::Check => self.check(),
         }
     }
@@ -257,6 +271,39 @@ impl Model {
             let found = snapshot.get(key).expect("nothing fails");
             assert_eq!(found.as_deref(), map.get(key).map(Vec::as_slice), "{}", key.escape_ascii());
         }
+    }
+
+    fn transact(&mut self, writes: &Write, key: &[u8], bounds: &Bounds, ends: Ends, other: Option<Vec<u8>>) {
+        let mut tx = self.db.transaction();
+        let mut within = tx.within(self.space()).expect("a keyspace of the same database");
+        let mut after = self.map().clone();
+        apply(&mut after, writes);
+        for (key, value) in writes {
+            match value {
+                Some(value) => within.put(key, value).expect("a short one"),
+                None => within.delete(key).expect("a short one"),
+            }
+        }
+        let found = within.get(key).expect("nothing fails");
+        assert_eq!(found.as_deref(), after.get(key).map(Vec::as_slice), "get {}", key.escape_ascii());
+        compare(within.range::<Vec<u8>>(bounds.clone()), between(&after, bounds), ends);
+        let of_its_own = |key: &[u8]| writes.iter().any(|(own, _)| own == key);
+        let conflicts = other.as_ref().is_some_and(|other| {
+            let map = Map::from([(other.clone(), Vec::new())]);
+            (other == key && !of_its_own(key)) || !between(&map, bounds).is_empty()
+        });
+        if let Some(other) = other {
+            self.put(other, b"other".to_vec());
+        }
+        match tx.commit() {
+            Ok(()) => assert!(!conflicts || writes.is_empty(), "something that was read has changed"),
+            Err(Error::Conflict { .. }) => {
+                assert!(conflicts, "nothing that was read has changed");
+                return;
+            }
+            Err(error) => panic!("{error}"),
+        }
+        apply(&mut self.maps[self.at], writes);
     }
 
     fn check(&self) {

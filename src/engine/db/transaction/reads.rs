@@ -22,6 +22,9 @@ pub type Span = (Vec<u8>, Option<Vec<u8>>);
 
 /// How many bytes an item takes besides its keys, about.
 const ITEM_BYTES: usize = 64;
+/// What may be left once it is put in order. The rest up to the limit is for what is noted twice, so that ordering is not done all
+/// the time.
+const MOST_BYTES: usize = LIMIT_BYTES - LIMIT_BYTES / 8;
 /// Nothing is put in order below this many bytes.
 const FIRST_SETTLING: usize = 64 << 10;
 
@@ -46,11 +49,11 @@ impl Reads {
     /// Notes a single engine key.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] when the transaction has read too much.
+    /// [`Error::InvalidArgument`] when the transaction has read too much. Nothing was noted then.
     pub fn note(&mut self, key: Slice) -> Result<()> {
-        self.bytes += key.len() + ITEM_BYTES;
+        self.make_room(key.len() + ITEM_BYTES)?;
         self.keys.push(key);
-        self.keep_bounded()
+        Ok(())
     }
 
     /// Notes a walk that begins; what of `span` it reads, it tells in what is returned.
@@ -58,10 +61,9 @@ impl Reads {
     /// # Errors
     /// As [`Reads::note`].
     pub fn begin_walk(&mut self, span: Span) -> Result<Arc<Mutex<Walk>>> {
-        self.bytes += len_of(&span);
+        self.make_room(len_of(&span))?;
         let walk = Arc::new(Mutex::new(Walk { span, front: None, back: None, whole: false }));
         self.walks.push(Arc::clone(&walk));
-        self.keep_bounded()?;
         Ok(walk)
     }
 
@@ -74,10 +76,17 @@ impl Reads {
         (self.keys, self.spans)
     }
 
-    fn keep_bounded(&mut self) -> Result<()> {
-        if self.bytes <= self.settle_at {
-            return Ok(());
+    /// Counts `more` bytes, if there is room for them.
+    #[inline]
+    fn make_room(&mut self, more: usize) -> Result<()> {
+        if self.bytes + more > self.settle_at {
+            self.settle_for(more)?;
         }
+        self.bytes += more;
+        Ok(())
+    }
+
+    fn settle_for(&mut self, more: usize) -> Result<()> {
         let spans = &mut self.spans;
         // A walk that nobody else holds goes no further.
         self.walks.retain_mut(|walk| match Arc::get_mut(walk) {
@@ -91,16 +100,15 @@ impl Reads {
         let under_way: usize = self.walks.iter().map(|walk| len_of(&walk.lock().span)).sum();
         let keys: usize = self.keys.iter().map(|key| key.len() + ITEM_BYTES).sum();
         self.bytes = under_way + keys + self.spans.iter().map(len_of).sum::<usize>();
-        // What is noted twice may take up a quarter more for a while, so that ordering is not done all the time.
-        self.settle_at = (self.bytes * 2).clamp(FIRST_SETTLING, LIMIT_BYTES + LIMIT_BYTES / 4);
-        if self.bytes > LIMIT_BYTES {
+        if self.bytes + more > MOST_BYTES {
             return Err(Error::invalid(format!(
-                "the transaction has read {} keys and {} ranges, and can keep at most {LIMIT_BYTES} bytes of them in mind: \
+                "the transaction has read {} keys and {} ranges, and can keep at most {MOST_BYTES} bytes of them in mind: \
                  read less in one transaction, or from a snapshot",
                 self.keys.len(),
                 self.spans.len() + self.walks.len()
             )));
         }
+        self.settle_at = ((self.bytes + more) * 2).clamp(FIRST_SETTLING, LIMIT_BYTES);
         Ok(())
     }
 
@@ -257,8 +265,9 @@ mod tests {
                 Err(refused) => break refused,
             }
         };
-        assert!((noted as usize) * 60_000 <= LIMIT_BYTES + LIMIT_BYTES / 4, "{noted}");
-        assert!(noted as usize > LIMIT_BYTES / 61_000, "{noted}");
+        assert!((MOST_BYTES / 60_100..=LIMIT_BYTES / 60_000).contains(&(noted as usize)), "{noted}");
+        assert!(reads.note(vec![1].into()).is_ok() || reads.bytes <= MOST_BYTES);
+        assert!(reads.note(vec![b'k'; 60_000].into()).is_err() && reads.keys.len() <= noted as usize + 1);
         let text = refused.to_string();
         assert!(text.contains("keys") && text.contains("from a snapshot"), "{text}");
     }

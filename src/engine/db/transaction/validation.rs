@@ -93,3 +93,39 @@ impl Guard for Validation {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::batch::WriteBatch;
+    use crate::engine::options::{Background, Options};
+    use crate::vfs::mem::MemVfs;
+    use crate::{Durability, Error};
+    use std::sync::Arc;
+
+    #[test]
+    fn after_many_writes_it_looks_again_without_the_lock_but_not_for_ever() {
+        let options = Options::default().background(Background::Stepped).durability(Durability::Os);
+        let db = options.vfs(Arc::new(MemVfs::new())).open("/db").unwrap();
+        let snapshot = db.snapshot();
+        let mut reads = Reads::new();
+        reads.note(Slice::copy_of(b"\0read")).unwrap();
+        let mut guard = Validation::new(reads, snapshot.moment().seq);
+        for round in 1..=ROUNDS {
+            guard.prepare(db.inner()).unwrap();
+            assert!(matches!(guard.check(db.inner()).unwrap(), Checked::Holds));
+            let mut batch = WriteBatch::new();
+            (0..=MANY).for_each(|n| batch.put(n.to_be_bytes(), ""));
+            db.write(batch).unwrap();
+            let is_stale = matches!(guard.check(db.inner()).unwrap(), Checked::Stale);
+            assert_eq!(is_stale, round < ROUNDS, "round {round}");
+        }
+        db.put("read", "").unwrap();
+        let found = guard.check(db.inner()).unwrap();
+        assert!(
+            matches!(&found, Checked::Clash(key, Why::Changed { walked: false }) if key == b"\0read"),
+            "{found:?}"
+        );
+        assert!(matches!(guard.prepare(db.inner()), Err(Error::Conflict { .. })));
+    }
+}
