@@ -5,13 +5,13 @@
 mod beside;
 
 use crate::history::{Map, assert_holds, assert_same, scan};
+use siltstone::vfs::Vfs;
 use siltstone::vfs::fault::{Failure, Fault, FaultVfs, Op};
 use siltstone::vfs::mem::{CrashPolicy, MemVfs, SimClock};
-use siltstone::vfs::Vfs;
 use siltstone::{Background, Db, Durability, Error, Options, WriteBatch};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 fn small() -> Options {
