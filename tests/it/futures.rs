@@ -97,11 +97,8 @@ fn writes_syncs_and_flushes_of_many_tasks_on_one_thread() {
         outcome.unwrap();
     }
     let stats = db.stats();
-    assert!(stats.levels.iter().map(|level| level.entries).sum::<u64>() > 0 && stats.last_sequence == before);
-    assert_eq!(
-        stats.buffer_bytes,
-        Db::open(tempfile::tempdir().unwrap().path().join("new")).unwrap().stats().buffer_bytes
-    );
+    assert_eq!(stats.levels.iter().map(|level| level.entries).sum::<u64>(), 700, "all of it is in tables");
+    assert_eq!(stats.last_sequence, before);
     let reads = all((0..700).map(|n| db.get_async(format!("k{n:04}"))).collect());
     for (n, read) in reads.into_iter().enumerate() {
         assert_eq!(read.unwrap().unwrap(), n.to_le_bytes().repeat(8));

@@ -25,6 +25,7 @@ use super::inner::Inner;
 use crate::engine::filename::FileName;
 use crate::engine::manifest::fresh::Fresh;
 use crate::engine::manifest::registry::Registry;
+use crate::engine::manifest::set::whole;
 use crate::sync::atomic::Ordering;
 use crate::vfs::{Dir, Mode};
 use crate::{Error, Result};
@@ -122,8 +123,7 @@ impl Inner {
         // No segment is needed, and none of this database's may be taken for one (K3).
         let min_log = self.next_log.load(Ordering::Relaxed).max(registry.newest_log + 1);
         let registry = Registry { min_log, sealed_logs: BTreeMap::new(), ..registry };
-        let edit = registry.snapshot(version.tables().map(|(level, table)| (level as u8, &table.summary)));
-        fresh.finish(self.database, &edit, registry.last_seq)?;
+        fresh.finish(self.database, &whole(&version, &registry), registry.last_seq)?;
         let took = self.options.clock.monotonic().saturating_sub(started);
         tracing::debug!(?into, ?report, ?took, "made a checkpoint");
         Ok(report)

@@ -182,8 +182,8 @@ impl Future for GetAsync {
         if let Some(found) = inner.get_in_memory(id, key, moment)? {
             return Poll::Ready(Ok(value(found)));
         }
-        let (key, reader) = (key.clone(), Arc::clone(&inner));
-        let pending = inner.read_aside(move || reader.get_at(id, &key, moment).map(value));
+        let (key, readers) = (key.clone(), Arc::clone(&inner.readers));
+        let pending = readers.submit(move || inner.get_at(id, &key, moment).map(value));
         self.pending.insert(pending).poll(context)
     }
 }
@@ -197,7 +197,7 @@ impl Future for PageAsync {
             if inner.options.background == Background::Stepped {
                 return Poll::Ready(range.page(limit));
             }
-            self.pending = Some(inner.read_aside(move || range.page(limit)));
+            self.pending = Some(inner.readers.submit(move || range.page(limit)));
         }
         // Polled after its end, it stays pending for ever, as a future may.
         self.pending.as_ref().map_or(Poll::Pending, |pending| pending.poll(context))

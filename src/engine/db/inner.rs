@@ -75,7 +75,7 @@ pub struct Inner {
     pub throttle: Throttle,
     pub counters: Counters,
     pub signals: Signals,
-    pub readers: Readers,
+    pub readers: Arc<Readers>,
     /// Raised at close: background work ends at its next look.
     pub stop: AtomicBool,
     /// The capacity of the largest log segment so far.
@@ -200,7 +200,7 @@ impl Inner {
             throttle: Throttle::default(),
             counters: Counters::default(),
             signals: Signals::default(),
-            readers: Readers::default(),
+            readers: Arc::default(),
             stop: AtomicBool::new(false),
             largest_segment: AtomicU64::new(0),
             spare_asked: AtomicBool::new(false),

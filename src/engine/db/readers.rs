@@ -7,7 +7,6 @@
 //!      One that nobody waits for any more is passed over.
 //! (J2) Wakers are called, and jobs dropped, without a lock of this module: either may run anything.
 
-use super::inner::Inner;
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Condvar, Mutex};
 use crate::{Error, Result};
@@ -72,9 +71,9 @@ impl<T> Reply<T> {
     }
 }
 
-impl Inner {
+impl Readers {
     /// Has one of the threads do `read`. Dropping what is returned takes the job back, unless it has begun.
-    pub fn read_aside<T: Send + 'static>(
+    pub fn submit<T: Send + 'static>(
         self: &Arc<Self>,
         read: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Pending<T> {
@@ -93,15 +92,14 @@ impl Inner {
 
     /// Gives the job back when nobody will do it: the database is closed, or the system gives no thread.
     fn hand_over(self: &Arc<Self>, job: Job) -> Option<(Job, bool)> {
-        let mut state = self.readers.state.lock();
+        let mut state = self.state.lock();
         if state.ended {
             return Some((job, false));
         }
         state.jobs.push_back(job);
         if state.jobs.len() > state.idle && state.threads.len() < MOST {
-            let inner = Arc::clone(self);
-            let named = thread::Builder::new().name("siltstone-read".into());
-            match named.spawn(move || inner.readers.work()) {
+            let readers = Arc::clone(self);
+            match thread::Builder::new().name("siltstone-read".into()).spawn(move || readers.work()) {
                 Ok(thread) => state.threads.push(thread),
                 Err(error) if state.threads.is_empty() => {
                     tracing::warn!(%error, "no thread to read with: the task that asks reads itself");
@@ -112,12 +110,10 @@ impl Inner {
             }
         }
         drop(state);
-        self.readers.changed.notify_one();
+        self.changed.notify_all();
         None
     }
-}
 
-impl Readers {
     fn work(&self) {
         let mut state = self.state.lock();
         loop {

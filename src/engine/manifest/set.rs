@@ -374,8 +374,14 @@ fn write_new(dir: &Dir, place: &Place, payload: &[u8]) -> Result<(OpenFile, Chai
     Ok((file, end))
 }
 
+/// The edit that leads from nothing to this state, all of it.
+#[must_use]
+pub fn whole<H>(version: &Version<H>, registry: &Registry) -> Edit {
+    registry.snapshot(version.tables().map(|(level, table)| (level as u8, &table.summary)))
+}
+
 fn first_payload<H>(version: &Version<H>, registry: &Registry) -> Result<Vec<u8>> {
-    payload(&registry.snapshot(version.tables().map(|(level, table)| (level as u8, &table.summary))))
+    payload(&whole(version, registry))
 }
 
 fn payload(edit: &Edit) -> Result<Vec<u8>> {
