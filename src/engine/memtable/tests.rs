@@ -142,7 +142,7 @@ fn agrees_with_a_sorted_map_when_prefixes_change() {
 #[test]
 fn parts_without_newer_entries_are_passed_over() {
     for list_limit in [1, 3, 64] {
-        let mut writer = Writer::<SkipIndex>::with_list_limit(0, list_limit);
+        let mut writer = Writer::<AnyIndex>::with_list_limit(None, 0, list_limit, &Memory::unlimited());
         let memtable = Arc::clone(writer.memtable());
         let mut draw = rng(list_limit as u64);
         for seq in 1..=1000 {
