@@ -95,6 +95,15 @@ pub enum Error {
         waited: Duration,
     },
 
+    /// The keyspace was dropped while this handle was kept.
+    #[error(
+        "keyspace {keyspace} was dropped: let go of this handle; `Db::keyspace` makes a new one by its name"
+    )]
+    KeyspaceDropped {
+        /// Its name, or its number where only that is known.
+        keyspace: String,
+    },
+
     /// The database was closed while this handle was kept.
     #[error("the database is closed: open it again")]
     Closed,
@@ -209,6 +218,7 @@ impl Error {
             Error::Locked { .. } => "locked",
             Error::ReadOnly { .. } => "read_only",
             Error::Stalled { .. } => "stalled",
+            Error::KeyspaceDropped { .. } => "keyspace_dropped",
             Error::Closed => "closed",
         }
     }

@@ -1,7 +1,7 @@
 //! Bytes become an ordered map.
 //!
 //! Reading order: the ground floor ([`coding`], [`checksum`], [`header`], [`key`], [`slice`], [`filename`],
-//! [`options`], [`batch`]), the iterator contract ([`iter`]), the block [`cache`]; then four parts that do not know
+//! [`options`], [`batch`], [`tombstones`]), the iterator contract ([`iter`]), the block [`cache`]; then four parts that do not know
 //! each other ([`wal`], [`memtable`], [`sstable`], [`manifest`]); then the assemblies that join them ([`read`],
 //! [`compaction`], [`db`]).
 
@@ -13,6 +13,7 @@ pub mod header;
 pub mod key;
 pub mod options;
 pub mod slice;
+pub mod tombstones;
 
 pub mod cache;
 pub mod iter;

@@ -23,6 +23,8 @@ pub type Write = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 pub enum Step {
     /// With the database's own durability, or another.
     Write(Write, Option<Durability>),
+    /// The deletion of a range, from the first key to the last. Tells all keys there may be in it.
+    DeleteRange(Write),
     Sync,
     Flush,
     Compact,
@@ -214,6 +216,22 @@ pub fn write(db: &Db, write: &Write, durability: Option<Durability>) -> siltston
     }
 }
 
+/// Deletes the keys that a write tells, and all between the first and the last of them.
+pub fn delete_range(db: &Db, write: &Write) -> siltstone::Result<()> {
+    match (write.first(), write.last()) {
+        (Some((first, None)), Some((last, None))) => db.delete_range::<&Vec<u8>>(first..=last),
+        // It ends before it begins.
+        _ => db.delete_range("b".."a"),
+    }
+}
+
+/// The deletion of the keys from one to another, of all that there may be.
+pub fn range_of(keys: impl IntoIterator<Item = Vec<u8>>, from: &[u8], to: &[u8]) -> Step {
+    let mut keys: Vec<Vec<u8>> = keys.into_iter().filter(|key| from <= &key[..] && &key[..] <= to).collect();
+    keys.sort();
+    Step::DeleteRange(keys.into_iter().map(|key| (key, None)).collect())
+}
+
 /// What a workload runs on.
 pub struct Setting<'a> {
     pub options: &'a Options,
@@ -257,13 +275,13 @@ impl Setting<'_> {
             Step::Write(writes, durability) => {
                 history.begin((self.ops)(), writes);
                 write(db, writes, *durability)?;
-                match durability.unwrap_or(self.durability) {
-                    Durability::Sync => history.durable((self.ops)()),
-                    Durability::Interval(d) => {
-                        history.acknowledged_at((self.ops)(), self.clock.monotonic(), d);
-                    }
-                    Durability::Os => history.acknowledged((self.ops)()),
-                }
+                self.acknowledge(*durability, history);
+                return Ok(());
+            }
+            Step::DeleteRange(keys) => {
+                history.begin((self.ops)(), keys);
+                delete_range(db, keys)?;
+                self.acknowledge(None, history);
                 return Ok(());
             }
             Step::Sync => db.sync()?,
@@ -277,6 +295,18 @@ impl Setting<'_> {
         }
         history.durable((self.ops)());
         Ok(())
+    }
+}
+
+impl Setting<'_> {
+    /// Notes that the last write was acknowledged.
+    fn acknowledge(&self, durability: Option<Durability>, history: &mut History) {
+        let op = (self.ops)();
+        match durability.unwrap_or(self.durability) {
+            Durability::Sync => history.durable(op),
+            Durability::Interval(d) => history.acknowledged_at(op, self.clock.monotonic(), d),
+            Durability::Os => history.acknowledged(op),
+        }
     }
 }
 

@@ -56,6 +56,7 @@ mod packages;
 mod planted;
 #[cfg(feature = "cli")]
 mod program;
+mod ranges;
 mod repair;
 mod smoke;
 mod soak;

@@ -19,7 +19,7 @@ use crate::sync::Mutex;
 use crate::sync::atomic::Ordering;
 use crate::sync::thread::JoinHandle;
 use crate::{Error, Result};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// An open database with its threads and its lock. Dropping it closes it.
 pub struct Handle {
@@ -100,8 +100,13 @@ impl Inner {
     }
 
     /// Whoever opens the folder next may remove tables that iterators of this database have not come to yet. What is open
-    /// stays readable; and those that compactions have replaced are open, since these have read them.
+    /// stays readable; and those that compactions have replaced are open, since these have read them, but for those that
+    /// were dropped unread.
     fn open_tables_for_iterators(&self) {
+        let unread = std::mem::take(&mut *self.unread.lock());
+        for table in unread.iter().filter_map(Weak::upgrade) {
+            let _ = table.handle.open();
+        }
         for (_, table) in self.super_version.load().version.tables() {
             // A table that cannot be opened gives its error to whoever reads it.
             let _ = table.handle.open();

@@ -2,13 +2,16 @@
 //!
 //! # Locks, in the order they may be taken
 //!
-//! 0. `compacting`: held by whoever carries out a compaction. `keyspaces`: held while one is looked up or made.
-//! 1. `commit`: the end of the log and the active buffer. Held for one batch. No sync under it.
+//! 0. `compacting`: held by whoever carries out a compaction, or takes tables away otherwise. Then `keyspaces`: held while one
+//!    is looked up, made or dropped.
+//! 1. `commit`: the end of the log and the active buffer. Held for one batch. No sync under it, but where a keyspace is dropped.
 //! 2. `manifest`: appending edits, with its sync. Only background work and open/close take it.
 //! 3. `buffers`: which buffers wait for their flush, and publishing a super version. A few stores long.
-//! 4. The small ones that take no other: the snapshot list, the group sync's state, the signals, the list of used segments.
+//! 4. The small ones that take no other: the known gaps, the snapshot list, the group sync's state, the signals, the lists
+//!    of used segments and of unread tables.
 //!
-//! Readers take none of them: they load `super_version`, then `visible` (`read` R1).
+//! Readers take none of them, but that of the known gaps where there are any: they load `super_version`, then `visible`
+//! (`read` R1).
 //!
 //! (D1) `visible` is the sequence number of the last batch applied whole; it is stored under `commit`.
 //! (D2) A buffer is sealed under `commit`, so a sealed buffer holds only visible entries and never changes.
@@ -16,6 +19,7 @@
 
 use super::counters::Counters;
 use super::deadline::Deadline;
+use super::gaps::Gaps;
 use super::group_sync::GroupSync;
 use super::signal::Signal;
 use super::snapshot_list::SnapshotList;
@@ -31,7 +35,7 @@ use crate::engine::header::FileKind;
 use crate::engine::manifest::{Edit, Manifest};
 use crate::engine::memtable::{self, Memtable};
 use crate::engine::options::{Background, Options};
-use crate::engine::read::{LazyTable, SuperVersion, TableFiles};
+use crate::engine::read::{LazyTable, SuperVersion, TableFiles, TableRef};
 use crate::engine::sstable::{Block, TableSummary};
 use crate::engine::wal::segment::Segment;
 use crate::engine::wal::writer::Writer;
@@ -40,7 +44,7 @@ use crate::sync::{ArcSwap, Mutex};
 use crate::vfs::Dir;
 use crate::{Error, Result};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 /// An open database.
@@ -78,12 +82,15 @@ pub struct Inner {
     /// How many compactions have given way.
     pub compactions_broken_off: AtomicU64,
     pub status: Status,
+    pub gaps: Gaps,
 
     // Guarded by locks.
     pub commit: Mutex<Committer>,
     pub manifest: Mutex<Manifest<LazyTable>>,
     pub buffers: Mutex<Buffers>,
     pub used_segments: Mutex<Vec<u64>>,
+    /// Tables that went out of force and that nobody has read yet: iterators may be about to.
+    pub unread: Mutex<Vec<Weak<TableRef>>>,
     /// Why the last flush failed, for whoever waits for it.
     pub flush_error: Mutex<Option<Error>>,
     /// Since when there has been no room for writes, on the monotonic clock.
@@ -186,10 +193,12 @@ impl Inner {
             compaction_gives_way: AtomicBool::new(false),
             compactions_broken_off: AtomicU64::new(0),
             status: Status::default(),
+            gaps: Gaps::default(),
             commit: Mutex::new(parts.committer),
             manifest: Mutex::new(parts.manifest),
             buffers: Mutex::new(parts.buffers),
             used_segments: Mutex::default(),
+            unread: Mutex::default(),
             flush_error: Mutex::default(),
             full_since: Mutex::default(),
             compacting: Mutex::default(),
@@ -300,10 +309,13 @@ impl Inner {
         self.snapshots.boundaries(&self.visible.0, || self.time.of_reader(&*self.options.clock))
     }
 
-    /// Makes `edit` durable, then publishes the tables it leads to; `flushed` buffers, the oldest ones, leave the list.
-    pub fn install(&self, edit: &Edit, flushed: usize) -> Result<()> {
+    /// Makes `edit` durable, without the deletions of ranges that nobody needs after it, then publishes the tables it leads to;
+    /// `flushed` buffers, the oldest ones, leave the list.
+    pub fn install(&self, mut edit: Edit, flushed: usize) -> Result<()> {
         let mut manifest = self.manifest.lock();
         let before = Arc::clone(manifest.version());
+        before.retire(&mut edit);
+        let edit = &edit;
         let mut make = |summary: &_| self.new_table(summary);
         let committed = manifest.commit(edit, &mut make);
         let version = committed.inspect_err(|e| match manifest.is_usable() {
@@ -312,19 +324,30 @@ impl Inner {
         })?;
         for (_, table) in before.tables().filter(|(_, t)| is_out_of_force(edit, t.summary.number)) {
             table.handle.retire();
+            if !table.handle.is_open() {
+                self.note_unread(table);
+            }
         }
         drop(before);
         let mut buffers = self.buffers.lock();
         buffers.sealed.drain(..flushed);
         let old = self.super_version.load();
-        self.super_version.store(Arc::new(SuperVersion {
-            active: Arc::clone(&old.active),
-            sealed: buffers.sealed.iter().rev().map(|(memtable, _)| Arc::clone(memtable)).collect(),
-            version,
-        }));
+        let sealed = buffers.sealed.iter().rev().map(|(memtable, _)| Arc::clone(memtable)).collect();
+        let dropped = match edit.dropped_keyspaces.is_empty() {
+            true => old.dropped.clone(),
+            false => super::keyspaces::dropped(manifest.registry()),
+        };
+        let active = Arc::clone(&old.active);
+        self.super_version.store(Arc::new(SuperVersion::new(active, sealed, version, dropped)));
         drop(buffers);
         self.update_pressure();
         Ok(())
+    }
+
+    fn note_unread(&self, table: &Arc<TableRef>) {
+        let mut unread = self.unread.lock();
+        unread.retain(|table| table.strong_count() > 0);
+        unread.push(Arc::downgrade(table));
     }
 
     /// A table that comes into force. It is opened at once: its first reader need not wait, and finds it also when there are no

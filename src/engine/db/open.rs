@@ -9,6 +9,7 @@
 //! No table is opened on the way. A crash anywhere leaves the same state to the next open: steps 1 to 3 change nothing that
 //! is named, and step 4 only adds a segment that continues the log where it ended.
 
+use super::commit::put_in_buffer;
 use super::group_sync::GroupSync;
 use super::inner::{Buffers, Committer, Inner, LogStart, Parts};
 use crate::engine::batch;
@@ -16,7 +17,7 @@ use crate::engine::cache::Cache;
 use crate::engine::checksum::Place;
 use crate::engine::filename::FileName;
 use crate::engine::header::FileKind;
-use crate::engine::key::{Kind, Trailer, hash};
+use crate::engine::key::{KeyspaceId, Kind};
 use crate::engine::manifest::{self, Edit, Manifest, Presence};
 use crate::engine::memtable::{self, Memtable};
 use crate::engine::options::Options;
@@ -234,19 +235,21 @@ impl Opening {
             let entry = entry.map_err(|(at, why)| {
                 Error::corruption(path, offset + at as u64, "batch in a log record", why)
             })?;
-            if !entry.kind.is_supported() {
+            if !entry.kind.is_supported_in_log() {
                 return Err(Error::Incompatible {
                     path: path.to_path_buf(),
                     what: "entry kind",
                     found: (entry.kind as u8).to_string(),
-                    supported: "puts, expiring ones, and deletes".into(),
+                    supported: "puts, expiring ones, and deletes, of ranges too".into(),
                 });
             }
             if seq == end {
                 return miscounted("more");
             }
-            self.expires |= entry.kind == Kind::PutExpiring;
-            self.filling.insert(entry.key, hash(entry.key), Trailer::new(seq, entry.kind), entry.value);
+            if self.is_kept(entry.key) {
+                self.expires |= entry.kind == Kind::PutExpiring;
+                put_in_buffer(&mut self.filling, &entry, seq);
+            }
             seq += 1;
         }
         if seq < end {
@@ -256,6 +259,13 @@ impl Opening {
             self.next_buffer();
         }
         Ok(())
+    }
+
+    /// Whether a key is of a keyspace that was not dropped (`keyspaces` Y1).
+    fn is_kept(&self, key: &[u8]) -> bool {
+        let known = &self.manifest.registry().keyspaces;
+        let (id, _) = KeyspaceId::split(key).unwrap_or((KeyspaceId::DEFAULT, key));
+        id == KeyspaceId::DEFAULT || known.contains_key(&id) || planted(Bug::ReplayDroppedKeyspace)
     }
 
     fn next_buffer(&mut self) {
@@ -286,11 +296,9 @@ impl Opening {
         self.manifest.commit(&edit, &mut |summary| LazyTable::new(Arc::clone(&files), summary))?;
         let expires = self.expires || self.manifest.version().tables().any(|(_, t)| t.summary.max_expiry > 0);
         let active = Arc::clone(self.filling.memtable());
-        let super_version = SuperVersion {
-            active,
-            sealed: self.full.iter().rev().map(Arc::clone).collect(),
-            version: Arc::clone(self.manifest.version()),
-        };
+        let sealed = self.full.iter().rev().map(Arc::clone).collect();
+        let dropped = super::keyspaces::dropped(self.manifest.registry());
+        let super_version = SuperVersion::new(active, sealed, Arc::clone(self.manifest.version()), dropped);
         let sealed = self.full.into_iter().map(|memtable| (memtable, first)).collect();
         Ok(Inner::new(Parts {
             options: self.options,

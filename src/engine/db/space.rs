@@ -129,7 +129,8 @@ impl Inner {
 
     /// An error unless the batch does nothing but delete.
     pub fn refuse_puts(&self, payload: &[u8]) -> Result<()> {
-        if batch::entries(payload).all(|entry| entry.is_ok_and(|entry| entry.kind == Kind::Delete)) {
+        let deletes = |kind| matches!(kind, Kind::Delete | Kind::DeleteRange);
+        if batch::entries(payload).all(|entry| entry.is_ok_and(|entry| deletes(entry.kind))) {
             return Ok(());
         }
         match self.want_of_space() {
@@ -142,8 +143,7 @@ impl Inner {
     pub fn unless_reserve_helps(&self, applied: Result<u64>, payload: &[u8]) -> Result<Option<u64>> {
         match applied {
             Err(full @ Error::DiskFull { .. }) => {
-                let helps =
-                    self.is_disk_full() && self.refuse_puts(payload).is_ok() && self.free_space()?;
+                let helps = self.is_disk_full() && self.refuse_puts(payload).is_ok() && self.free_space()?;
                 if helps { Ok(None) } else { Err(full) }
             }
             applied => applied.map(Some),

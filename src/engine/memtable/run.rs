@@ -27,6 +27,8 @@ pub struct Run {
     prefix: Prefix,
     heads: Vec<u64>,
     entries: Entries,
+    /// The highest sequence number.
+    max_seq: u64,
 }
 
 impl Run {
@@ -61,10 +63,12 @@ impl Run {
     }
 
     fn with_capacity(arena: &Arc<Arena>, prefix: Prefix, count: usize) -> Run {
-        Run { prefix, heads: Vec::with_capacity(count), entries: Entries::with_capacity(arena, count) }
+        let entries = Entries::with_capacity(arena, count);
+        Run { prefix, heads: Vec::with_capacity(count), entries, max_seq: 0 }
     }
 
     fn push(&mut self, head: u64, entry: Entry<'_>) {
+        self.max_seq = self.max_seq.max(entry.trailer().seq());
         self.heads.push(head);
         self.entries.push(entry);
     }
@@ -223,6 +227,14 @@ impl Cursor for RunCursor {
         self.at = self.at.wrapping_sub(1);
         self.run.entries.prefetch(self.at.wrapping_sub(WALK_AHEAD));
         Ok(())
+    }
+
+    fn pass(&mut self, key: &[u8], seq: u64) -> Result<()> {
+        if self.run.max_seq < seq { self.seek(key, Trailer(u64::MAX)) } else { self.next() }
+    }
+
+    fn pass_back(&mut self, key: &[u8], seq: u64) -> Result<()> {
+        if self.run.max_seq < seq { self.seek_before(key, Trailer(u64::MAX)) } else { self.prev() }
     }
 
     #[inline]

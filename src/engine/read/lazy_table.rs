@@ -133,6 +133,12 @@ impl LazyTable {
         }
     }
 
+    /// Whether somebody has opened it.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.table.get().is_some()
+    }
+
     /// Notes that no version will name this table any more.
     pub fn retire(&self) {
         self.obsolete.store(true, Ordering::Release);

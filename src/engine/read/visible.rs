@@ -50,13 +50,20 @@ pub struct Visible<C> {
     last: Vec<u8>,
     sought: Sought,
     started: bool,
+    passed: usize,
 }
 
 impl<C: Cursor> Visible<C> {
     /// What of `cursor` is visible at `seq`, and has not expired at `now`.
     #[must_use]
     pub fn new(cursor: C, seq: u64, now: u64) -> Visible<C> {
-        Visible { cursor, seq, now, last: Vec::new(), sought: Sought::default(), started: false }
+        Visible { cursor, seq, now, last: Vec::new(), sought: Sought::default(), started: false, passed: 0 }
+    }
+
+    /// How many keys it has stepped over, going up, that are gone for the reader.
+    #[must_use]
+    pub fn passed(&self) -> usize {
+        self.passed
     }
 
     /// The next visible key at or after `lower` (which only counts at the first call) and before `upper`.
@@ -81,6 +88,7 @@ impl<C: Cursor> Visible<C> {
                 let found = Found::new(self.cursor.value_slice(), expiry);
                 return Ok(Some((Slice::copy_of(&self.last), found)));
             }
+            self.passed += 1;
             self.cursor.next()?;
             self.skip_versions_of_last()?;
         }

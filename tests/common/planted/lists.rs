@@ -43,7 +43,7 @@ pub const HARNESSES: &[Harness] = &[
     Harness::it("concurrency", &["concurrency::"], &[]),
     Harness::it("linear", &["linear::"], &[("SILTSTONE_LINEAR_OPS", "20000")]),
     Harness::it("kill", &["kill::"], &[("SILTSTONE_KILL_ROUNDS", "3")]),
-    Harness::it("features", &["expiry::", "keyspaces::"], &[]),
+    Harness::it("features", &["expiry::", "keyspaces::", "ranges::"], &[]),
     Harness::it("errors", &["errors::", "smoke::"], &[]),
     Harness::it("golden", &["golden::"], &[]),
     Harness {
@@ -69,7 +69,7 @@ pub const HARNESSES: &[Harness] = &[
     Harness {
         name: "schedules",
         binary: "schedules",
-        tests: &["closing::", "durability::", "reading::", "room::", "work::"],
+        tests: &["closing::", "durability::", "ranges::", "reading::", "room::", "work::"],
         budget: &[("SILTSTONE_SCHEDULES", "2000")],
     },
     Harness {
@@ -111,6 +111,11 @@ pub const BUGS: &[(&str, &[&str])] = &[
     ("DropTombstoneAboveBottom", &["model"]),
     ("ForgetSnapshots", &["model"]),
     ("ExpiredUncoversOlder", &["features"]),
+    ("FlushForgetsRange", &["model"]),
+    ("RangeIgnoresSnapshots", &["model"]),
+    ("DropBeforeLogSync", &["features"]),
+    ("ReplayDroppedKeyspace", &["features"]),
+    ("RangeDoneTooEarly", &["model"]),
     ("OldestTableFirst", &["model"]),
     ("RemoveReadTable", &["concurrency"]),
     ("SeekMissesBlockEnd", &["model"]),

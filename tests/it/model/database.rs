@@ -4,7 +4,7 @@ use super::data::{Key, Keys, Look};
 use super::map::Map;
 use super::options::Set;
 use super::run::Run;
-use super::{snapshots, walks};
+use super::{snapshots, spaces, walks};
 use siltstone::vfs::Vfs;
 use siltstone::vfs::mem::{CrashPolicy, MemVfs, SimClock};
 use siltstone::{Background, Commit, Db, Durability, Range, Result, Snapshot};
@@ -22,6 +22,8 @@ pub struct Database {
     pub left: Vec<Commit>,
     /// What was there after a power cut that may have lost something.
     pub found: Option<Map>,
+    /// And in the keyspace beside, if that was there.
+    pub found_aside: Option<Map>,
     pub vfs: MemVfs,
     set: Set,
     opened: usize,
@@ -42,6 +44,7 @@ impl Database {
             ranges: Default::default(),
             left: Vec::new(),
             found: None,
+            found_aside: None,
             vfs: MemVfs::new(),
             set: set.clone(),
             opened: 0,
@@ -106,6 +109,7 @@ impl Database {
     pub fn note_what_is_left(&mut self) -> Result<()> {
         let pairs = self.db().iter().map(|pair| pair.map(|(key, value)| (Key::new(&key), Look::of(&value))));
         self.found = Some(pairs.collect::<Result<Map>>()?);
+        self.found_aside = spaces::contents(self)?;
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use super::answer::Answer;
 use super::data::{Key, Keys, Look, V};
+use super::walks::Span;
 use super::{snapshots, walks};
 use siltstone::Durability;
 use std::collections::{BTreeMap, VecDeque};
@@ -14,6 +15,8 @@ pub type Map = BTreeMap<Key, Look>;
 pub struct Model {
     pub keys: Arc<Keys>,
     pub map: Map,
+    /// What is in the keyspace beside, if it is there.
+    pub side: Option<Map>,
     /// By slot.
     pub snapshots: [Option<Then>; snapshots::SLOTS],
     /// By slot, what is left to give out.
@@ -24,8 +27,9 @@ pub struct Model {
     pub now: Duration,
     /// What a write asks for that asks for nothing.
     pub default: Durability,
-    /// What a database was found to hold after a power cut, for [`Model::recover`].
+    /// What a database was found to hold after a power cut, for [`Model::recover`], and what beside.
     pub found: Option<Map>,
+    pub found_aside: Option<Map>,
     past: Option<Past>,
 }
 
@@ -69,12 +73,14 @@ impl Model {
         Model {
             keys: Arc::clone(keys),
             map: Map::new(),
+            side: None,
             snapshots: Default::default(),
             ranges: Default::default(),
             life: 0,
             now: Duration::ZERO,
             default: Durability::Os,
             found: None,
+            found_aside: None,
             past: lossy.then(Past::default),
         }
     }
@@ -86,6 +92,20 @@ impl Model {
     pub fn write(&mut self, pairs: &[(u32, Option<V>)]) {
         let pairs: Vec<_> =
             pairs.iter().map(|(key, value)| (self.keys.get(*key).clone(), value.map(V::look))).collect();
+        apply(&mut self.map, &pairs);
+        if let Some(past) = &mut self.past {
+            past.since.push(pairs);
+        }
+    }
+
+    /// One write: puts, then the deletion of what the map has in a span, then puts.
+    pub fn write_range(&mut self, before: &[(u32, V)], span: &Span, after: &[(u32, V)]) {
+        let put = |(key, value): &(u32, V)| (self.keys.get(*key).clone(), Some(value.look()));
+        let mut pairs: Vec<_> = before.iter().map(put).collect();
+        let mut then = self.map.clone();
+        apply(&mut then, &pairs);
+        pairs.extend(span.on_map(&then, &self.keys).map(|(key, _)| (key.clone(), None)));
+        pairs.extend(after.iter().map(put));
         apply(&mut self.map, &pairs);
         if let Some(past) = &mut self.past {
             past.since.push(pairs);
@@ -152,6 +172,7 @@ impl Model {
         }
         *past = Past { base: found.clone(), ..Past::default() };
         self.map = found;
+        self.side = self.found_aside.take();
     }
 }
 
