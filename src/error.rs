@@ -123,6 +123,15 @@ pub enum Error {
         required: Required,
     },
 
+    /// The keyspace was dropped while this handle was kept.
+    #[error(
+        "keyspace {keyspace} was dropped: let go of this handle; `Db::keyspace` makes a new one by its name"
+    )]
+    KeyspaceDropped {
+        /// Its name, or its number where only that is known.
+        keyspace: String,
+    },
+
     /// The database was closed while this handle was kept.
     #[error("the database is closed: open it again")]
     Closed,
@@ -279,6 +288,7 @@ impl Error {
             Error::Stalled { .. } => "stalled",
             Error::Conflict { .. } => "conflict",
             Error::ConditionFailed { .. } => "condition_failed",
+            Error::KeyspaceDropped { .. } => "keyspace_dropped",
             Error::Closed => "closed",
         }
     }

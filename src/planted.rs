@@ -133,6 +133,16 @@ bugs! {
     ForgetSnapshots,
     /// An expired value goes without a tombstone, and what it had overwritten is there again.
     ExpiredUncoversOlder,
+    /// The deletion of a range that a flush takes from the log is not noted in the manifest.
+    FlushForgetsRange,
+    /// What the deletion of a range hides is dropped although a snapshot from before it sees it.
+    RangeIgnoresSnapshots,
+    /// A keyspace is dropped before what was written earlier is durable.
+    DropBeforeLogSync,
+    /// An open puts what the log has of a dropped keyspace into the write buffer, from where it goes to tables.
+    ReplayDroppedKeyspace,
+    /// The deletion of a range leaves the manifest while a table still has what it hides.
+    RangeDoneTooEarly,
     /// The table of level 0 that was written first is read first.
     OldestTableFirst,
     /// The file of a table goes when a compaction has replaced it, whoever still reads it.

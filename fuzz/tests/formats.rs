@@ -14,8 +14,13 @@ fn files() -> BTreeMap<String, Vec<u8>> {
         db.put([b'k', n % 20], [n; 5]).unwrap();
     }
     db.delete("absent").unwrap();
+    let snapshot = db.snapshot();
+    db.delete_range("k\x05".."k\x07").unwrap();
     db.put_with_ttl("for a while", "in a table", Duration::from_secs(1)).unwrap();
     db.flush().unwrap();
+    drop(snapshot);
+    db.put("deleted", "in the log").unwrap();
+    db.delete_range("d"..="deleted").unwrap();
     db.put("in the log", "alone").unwrap();
     db.put_with_ttl("for a minute", "in the log", Duration::from_secs(60)).unwrap();
     let named = |path: &std::path::PathBuf| path.file_name().unwrap().to_str().unwrap().to_string();
@@ -59,6 +64,8 @@ fn manifest_table_block_and_log_say_what_was_written() {
     let file = &files["000001.table"];
     let summary = table::summary(file).unwrap();
     assert_eq!(state.tables, BTreeMap::from([(1, (0, summary.clone()))]));
+    let deleted: Vec<_> = state.deleted.values().cloned().collect();
+    assert_eq!(deleted, [(b"\0k\x05".to_vec(), b"\0k\x07".to_vec())]);
     let layout = table::Layout::of(file).unwrap();
     let contents = layout.blocks.iter().map(|handle| &file[handle.offset..handle.offset + handle.len]);
     let entries: Vec<_> = contents.flat_map(|content| block::entries(content).unwrap()).collect();
@@ -67,6 +74,7 @@ fn manifest_table_block_and_log_say_what_was_written() {
     let map = replay(&files["000001.log"]).unwrap();
     assert_eq!(map[&b"in the log"[..]], b"alone");
     assert_eq!(map[&b"for a minute"[..]], b"in the log");
+    assert!(!map.contains_key(&b"deleted"[..]));
 }
 
 #[test]

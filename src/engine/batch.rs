@@ -6,7 +6,8 @@
 //! batch = entry*                     (how many there are stands in the record's header)
 //! entry = kind            1 byte     `key::Kind`
 //!         key             varint length, engine key
-//!         value           varint length, bytes; absent for Delete; that of PutExpiring begins with its expiry
+//!         value           varint length, bytes; absent for Delete; that of PutExpiring begins with its expiry; that of
+//!                         DeleteRange is the first engine key behind the range, which begins at the key and has one
 //! ```
 //!
 //! While a batch is filled, an expiry may stand in it as a time to live; [`WriteBatch::payload`] makes a point in time of it
@@ -18,9 +19,12 @@ mod condition;
 pub use condition::Condition;
 
 use super::coding::{Reader, varint_len};
-use super::key::{EXPIRY_LEN, KeyspaceId, Kind, MAX_KEY_LEN, MAX_VALUE_LEN, expiry};
+use super::key::{
+    EXPIRY_LEN, KeyspaceId, Kind, MAX_KEY_LEN, MAX_VALUE_LEN, expiry, is_stored_range, stored_bounds,
+};
 use crate::{Error, Result};
 use std::borrow::Cow;
+use std::ops::RangeBounds;
 use std::time::{Duration, SystemTime};
 
 /// The most bytes a batch may have: 2 GiB less room for a header.
@@ -52,6 +56,8 @@ pub struct WriteBatch {
     expires: bool,
     conditions: Vec<Condition>,
     conditions_bytes: usize,
+    /// Some of it deletes a range.
+    ranges: bool,
 }
 
 /// Names a keyspace in a batch: what [`WriteBatch::within`] takes, made from a `&Keyspace`.
@@ -96,6 +102,11 @@ impl Within<'_> {
     pub fn delete(&mut self, key: impl AsRef<[u8]>) {
         self.batch.add(self.keyspace.id, Kind::Delete, key.as_ref(), &[]);
     }
+
+    /// Removes all keys in `range`; those that the batch puts after this stay.
+    pub fn delete_range<K: AsRef<[u8]>>(&mut self, range: impl RangeBounds<K>) {
+        self.batch.add_range(self.keyspace.id, &range);
+    }
 }
 
 impl WriteBatch {
@@ -123,6 +134,25 @@ impl WriteBatch {
     /// Removes `key`; no error when it is not there.
     pub fn delete(&mut self, key: impl AsRef<[u8]>) {
         self.add(KeyspaceId::DEFAULT, Kind::Delete, key.as_ref(), &[]);
+    }
+
+    /// Removes all keys in `range`, any bounds; those that the batch puts after this stay. A range that ends before it begins
+    /// adds nothing.
+    ///
+    /// ```
+    /// # use siltstone::{Db, WriteBatch};
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let db = Db::open(folder.path().join("db"))?;
+    /// db.put("page:1", "old")?;
+    /// let mut batch = WriteBatch::new();
+    /// batch.delete_range("page:".."page;");
+    /// batch.put("page:2", "new");
+    /// db.write(batch)?; // nobody sees it without pages
+    /// assert_eq!(db.prefix("page:").count(), 1);
+    /// # Ok::<(), siltstone::Error>(())
+    /// ```
+    pub fn delete_range<K: AsRef<[u8]>>(&mut self, range: impl RangeBounds<K>) {
+        self.add_range(KeyspaceId::DEFAULT, &range);
     }
 
     /// The same batch, for writes to a keyspace with a name.
@@ -174,6 +204,7 @@ impl WriteBatch {
         self.expires = false;
         self.conditions.clear();
         self.conditions_bytes = 0;
+        self.ranges = false;
     }
 
     /// The keyspaces it names, but for the one without a name.
@@ -184,10 +215,10 @@ impl WriteBatch {
     /// The writes in the order they were added: user keys without their keyspace, and no value for a delete.
     ///
     /// For engines behind [`StorageEngine`](crate::store::StorageEngine), which call [`WriteBatch::check`] first: what
-    /// was over a limit is not among the writes.
+    /// was over a limit is not among the writes, nor is the deletion of a range.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
         entries(&self.bytes).filter_map(|entry| {
-            let entry = entry.ok()?;
+            let entry = entry.ok().filter(|entry| entry.kind != Kind::DeleteRange)?;
             let (_, user_key) = KeyspaceId::split(entry.key)?;
             let skip = if entry.kind == Kind::PutExpiring { EXPIRY_LEN } else { 0 };
             Some((user_key, (entry.kind != Kind::Delete).then(|| entry.value.get(skip..)).flatten()))
@@ -195,7 +226,8 @@ impl WriteBatch {
     }
 
     /// Whether an engine behind [`StorageEngine`](crate::store::StorageEngine) can take it: all keys and values, and the batch as
-    /// a whole, keep to the limits, and it needs neither keyspaces nor expiry, which only a [`Db`](crate::Db) has.
+    /// a whole, keep to the limits, and it needs neither keyspaces nor expiry nor deletions of ranges, which only a
+    /// [`Db`](crate::Db) has.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] with the length and the limit.
@@ -206,7 +238,20 @@ impl WriteBatch {
         if self.expires {
             return Err(Error::invalid("something of the batch expires, and this engine has no expiry"));
         }
+        if self.ranges {
+            return Err(Error::invalid(
+                "the batch deletes a range, and this engine deletes single keys only",
+            ));
+        }
         self.within_limits()
+    }
+
+    /// Adds the deletion of a range, unless no key can lie in it.
+    pub(crate) fn add_range<K: AsRef<[u8]>>(&mut self, keyspace: KeyspaceId, range: &impl RangeBounds<K>) {
+        let Some((start, end)) = stored_bounds(keyspace, range) else { return };
+        let user_key = start.get(keyspace.prefix_len()..).unwrap_or_default();
+        self.add_parts(keyspace, Kind::DeleteRange, user_key, [&[], &end]);
+        self.ranges = true;
     }
 
     /// Adds a put that expires after `ttl`, if there is one.
@@ -235,7 +280,7 @@ impl WriteBatch {
         if self.over.is_some() {
             return;
         }
-        if let Err(over) = check_limits(key, value, self.bytes.len()) {
+        if let Err(over) = check_limits(kind, key, value, self.bytes.len()) {
             self.over = Some(over);
             return;
         }
@@ -288,8 +333,8 @@ fn unix_ms(time: SystemTime) -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn check_limits(key: &[u8], value: &[u8], batch: usize) -> Result<(), String> {
-    if key.len() > MAX_KEY_LEN {
+fn check_limits(kind: Kind, key: &[u8], value: &[u8], batch: usize) -> Result<(), String> {
+    if key.len() > MAX_KEY_LEN && kind != Kind::DeleteRange {
         return Err(format!("the key has {} bytes, at most {MAX_KEY_LEN} are possible", key.len()));
     }
     if value.len() > MAX_VALUE_LEN {
@@ -336,12 +381,15 @@ fn read_entry<'a>(r: &mut Reader<'a>) -> Result<Entry<'a>, String> {
     let kind = Kind::from_u8(number).ok_or_else(|| format!("entry kind {number} is unknown"))?;
     let key = r.bytes().ok_or("the key is cut off")?;
     let (_, user_key) = KeyspaceId::split(key).ok_or("the key has no keyspace")?;
-    if user_key.len() > MAX_KEY_LEN {
+    if user_key.len() > MAX_KEY_LEN && kind != Kind::DeleteRange {
         return Err(format!("the key has {} bytes, at most {MAX_KEY_LEN} expected", user_key.len()));
     }
     let value = if kind == Kind::Delete { &[] } else { r.bytes().ok_or("the value is cut off")? };
     if kind == Kind::PutExpiring && expiry(value).is_none() {
         return Err(format!("an expiring value of {} bytes has no expiry", value.len()));
+    }
+    if kind == Kind::DeleteRange && !is_stored_range(key, value) {
+        return Err("a range of keys does not begin and end in one keyspace".into());
     }
     Ok(Entry { kind, key, value })
 }
@@ -388,6 +436,22 @@ mod tests {
     }
 
     #[test]
+    fn ranges_have_a_beginning_and_an_end() {
+        let mut batch = WriteBatch::new();
+        batch.delete_range("a".."c");
+        batch.delete_range("c".."a");
+        batch.delete_range::<&[u8]>(..);
+        batch.within(KeyspaceRef { id: KeyspaceId(7), ..KeyspaceRef::ROOT }).delete_range("b"..="b");
+        let bytes = b"\x04\x02\0a\x02\0c\x04\x01\0\x01\x01\x04\x02\x07b\x03\x07b\0";
+        assert_eq!((batch.len(), &*batch.payload(|| 0).unwrap()), (3, &bytes[..]));
+        assert_eq!((entries(bytes).count(), batch.iter().count()), (3, 0));
+        assert!(batch.check().is_err(), "an engine without ranges must not take it");
+        for bad in [&b"\x04\x02\0a\x02\0a"[..], b"\x04\x02\0a\x02\x02a", b"\x04\x02\0a\x00"] {
+            assert!(entries(bad).next().unwrap().unwrap_err().1.contains("one keyspace"), "{bad:?}");
+        }
+    }
+
+    #[test]
     fn iter_gives_user_keys_in_order() {
         let mut batch = WriteBatch::new();
         batch.put("k", "v");
@@ -411,8 +475,8 @@ mod tests {
     #[test]
     fn a_batch_is_limited_as_a_whole() {
         let full = MAX_BATCH_BYTES - 100;
-        assert_eq!(check_limits(&[0; 40], &[0; 40], full), Ok(()));
-        let over = check_limits(&[0; 40], &[0; 60], full).unwrap_err();
+        assert_eq!(check_limits(Kind::Put, &[0; 40], &[0; 40], full), Ok(()));
+        let over = check_limits(Kind::Put, &[0; 40], &[0; 60], full).unwrap_err();
         assert!(over.contains(&MAX_BATCH_BYTES.to_string()) && over.contains("write it in parts"), "{over}");
     }
 

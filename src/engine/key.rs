@@ -7,6 +7,10 @@
 //! (K1) No two entries of a database have the same engine key and sequence number.
 //! (K2) Within one keyspace the order of engine keys is the order of user keys, and all keys of a keyspace lie together.
 
+mod bounds;
+
+pub use bounds::{is_stored_range, prefix_bounds, range_bounds, stored_bounds};
+
 use xxhash_rust::xxh3::xxh3_64;
 
 /// The longest key a user may give, in bytes.
@@ -28,7 +32,7 @@ pub enum Kind {
     Merge = 2,
     /// The value says where the value lies. Reserved.
     Indirect = 3,
-    /// All keys from this one up to the value, exclusive, are gone. Reserved.
+    /// All keys from this one up to the value, exclusive, are gone. In the log only.
     DeleteRange = 4,
     /// As `Put`, but the value begins with its expiry, [`EXPIRY_LEN`] bytes: milliseconds since 1970. From then on it is as if
     /// the key had been deleted.
@@ -54,6 +58,12 @@ impl Kind {
     #[must_use]
     pub fn is_supported(self) -> bool {
         matches!(self, Kind::Delete | Kind::Put | Kind::PutExpiring)
+    }
+
+    /// True when this build can take the kind from the log.
+    #[must_use]
+    pub fn is_supported_in_log(self) -> bool {
+        self.is_supported() || self == Kind::DeleteRange
     }
 }
 
@@ -111,8 +121,8 @@ pub struct KeyspaceId(pub u32);
 impl KeyspaceId {
     /// The keyspace that `Db`'s own methods use.
     pub const DEFAULT: KeyspaceId = KeyspaceId(0);
-    /// The highest id there can be: 30 bits.
-    pub const MAX: u32 = (1 << 30) - 1;
+    /// The highest id there can be: the last but one of 30 bits, so that behind each keyspace there is a key.
+    pub const MAX: u32 = (1 << 30) - 2;
 
     /// Appends the prefix of this keyspace.
     pub fn put_prefix(self, out: &mut Vec<u8>) {
@@ -146,7 +156,7 @@ impl KeyspaceId {
             _ => (u32::from_be_bytes(*engine_key.first_chunk()?) & 0x3fff_ffff, 4),
         };
         let id = KeyspaceId(id);
-        (id.prefix_len() == len).then_some((id, engine_key.get(len..)?))
+        (id.prefix_len() == len && id.0 <= Self::MAX).then_some((id, engine_key.get(len..)?))
     }
 }
 
@@ -204,7 +214,7 @@ mod tests {
         for key in [&b"\x80\0k"[..], b"\x80\x7fk", b"\xc0\0\0\0k", b"\xc0\0\x3f\xffk"] {
             assert_eq!(KeyspaceId::split(key), None, "{key:02x?}");
         }
-        for cut in [&b""[..], b"\x80", b"\xc0\0\x40"] {
+        for cut in [&b""[..], b"\x80", b"\xc0\0\x40", b"\xff\xff\xff\xff"] {
             assert_eq!(KeyspaceId::split(cut), None, "{cut:02x?}");
         }
     }

@@ -1,7 +1,7 @@
 //! Bytes become an ordered map.
 //!
 //! Reading order: the ground floor ([`coding`], [`checksum`], [`header`], [`key`], [`slice`], [`filename`],
-//! [`options`], [`memory`], [`batch`]), the iterator contract ([`iter`]), the block [`cache`]; then four parts that do not know
+//! [`options`], [`memory`], [`batch`], [`tombstones`]), the iterator contract ([`iter`]), the block [`cache`]; then four parts that do not know
 //! each other ([`wal`], [`memtable`], [`sstable`], [`manifest`]); then the assemblies that join them ([`read`],
 //! [`compaction`], [`db`]).
 
@@ -14,6 +14,7 @@ pub mod key;
 pub mod memory;
 pub mod options;
 pub mod slice;
+pub mod tombstones;
 
 pub mod cache;
 pub mod iter;

@@ -15,7 +15,7 @@ mod threads;
 mod workload;
 
 use self::workload::{put, workload};
-use crate::history::{Map, Step, Write, apply, assert_same, brief, scan, transact, write};
+use crate::history::{Map, Step, Write, apply, assert_same, brief, delete_range, scan, transact, write};
 use crate::support::{from_env, on_all_cores};
 use siltstone::vfs::fault::{Effect, Failure, Fault, FaultVfs, Op};
 use siltstone::vfs::mem::{CrashPolicy, MemVfs, SimClock};
@@ -232,6 +232,11 @@ impl Run<'_> {
                 if let Err(Error::DiskFull { .. }) = outcome {
                     self.assert_unseen(&db, writes);
                 }
+                outcome
+            }
+            Step::DeleteRange(keys) => {
+                let outcome = delete_range(&db, keys);
+                self.wrote(keys, outcome.is_ok());
                 outcome
             }
             Step::Sync => db.sync(),

@@ -25,6 +25,8 @@ pub enum Step {
     Write(Write, Option<Durability>),
     /// The same by a transaction, which reads first what it writes. Not of nothing, for then it does not commit to anything.
     Transact(Write, Option<Durability>),
+    /// The deletion of a range, from the first key to the last. Tells all keys there may be in it.
+    DeleteRange(Write),
     Sync,
     Flush,
     Compact,
@@ -230,6 +232,22 @@ pub fn transact(db: &Db, write: &Write, durability: Option<Durability>) -> silts
     tx.commit_with(WriteOptions { durability })
 }
 
+/// Deletes the keys that a write tells, and all between the first and the last of them.
+pub fn delete_range(db: &Db, write: &Write) -> siltstone::Result<()> {
+    match (write.first(), write.last()) {
+        (Some((first, None)), Some((last, None))) => db.delete_range::<&Vec<u8>>(first..=last),
+        // It ends before it begins.
+        _ => db.delete_range("b".."a"),
+    }
+}
+
+/// The deletion of the keys from one to another, of all that there may be.
+pub fn range_of(keys: impl IntoIterator<Item = Vec<u8>>, from: &[u8], to: &[u8]) -> Step {
+    let mut keys: Vec<Vec<u8>> = keys.into_iter().filter(|key| from <= &key[..] && &key[..] <= to).collect();
+    keys.sort();
+    Step::DeleteRange(keys.into_iter().map(|key| (key, None)).collect())
+}
+
 /// What a workload runs on.
 pub struct Setting<'a> {
     pub options: &'a Options,
@@ -276,13 +294,13 @@ impl Setting<'_> {
                     Step::Transact(..) => transact(db, writes, *durability)?,
                     _ => write(db, writes, *durability)?,
                 }
-                match durability.unwrap_or(self.durability) {
-                    Durability::Sync => history.durable((self.ops)()),
-                    Durability::Interval(d) => {
-                        history.acknowledged_at((self.ops)(), self.clock.monotonic(), d);
-                    }
-                    Durability::Os => history.acknowledged((self.ops)()),
-                }
+                self.acknowledge(*durability, history);
+                return Ok(());
+            }
+            Step::DeleteRange(keys) => {
+                history.begin((self.ops)(), keys);
+                delete_range(db, keys)?;
+                self.acknowledge(None, history);
                 return Ok(());
             }
             Step::Sync => db.sync()?,
@@ -296,6 +314,18 @@ impl Setting<'_> {
         }
         history.durable((self.ops)());
         Ok(())
+    }
+}
+
+impl Setting<'_> {
+    /// Notes that the last write was acknowledged.
+    fn acknowledge(&self, durability: Option<Durability>, history: &mut History) {
+        let op = (self.ops)();
+        match durability.unwrap_or(self.durability) {
+            Durability::Sync => history.durable(op),
+            Durability::Interval(d) => history.acknowledged_at(op, self.clock.monotonic(), d),
+            Durability::Os => history.acknowledged(op),
+        }
     }
 }
 

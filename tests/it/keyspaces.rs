@@ -132,3 +132,81 @@ fn wrong_names_and_strange_keyspaces_are_refused() {
     other.write(batch).unwrap();
     assert_eq!(strange.get("k").unwrap().unwrap(), "v");
 }
+
+fn fill(keyspace: &Keyspace, count: usize) {
+    let mut batch = WriteBatch::new();
+    for n in 0..count {
+        batch.within(keyspace).put(format!("{n:05}"), [b'v'; 40]);
+    }
+    keyspace.db().write(batch).unwrap();
+}
+
+fn is_dropped<T>(outcome: siltstone::Result<T>) -> bool {
+    matches!(outcome, Err(Error::KeyspaceDropped { .. }))
+}
+
+#[test]
+fn a_dropped_one_is_gone_and_its_space_comes_back() {
+    let vfs = MemVfs::new();
+    let db = options(&vfs).open("/db").unwrap();
+    let all: Vec<Keyspace> = (0..4).map(|n| db.keyspace(&format!("space {n}")).unwrap()).collect();
+    for keyspace in &all {
+        fill(keyspace, 1000);
+        keyspace.compact_range::<&str>(..).unwrap();
+    }
+    fill(&all[1], 10);
+    fill(&all[2], 10);
+    db.flush().unwrap();
+    let (before, snapshot) = (db.stats().table_bytes, all[1].snapshot());
+    let mut walk = all[1].iter();
+    assert_eq!(walk.by_ref().take(100).count(), 100);
+
+    db.drop_keyspace("space 1").unwrap();
+    assert!(db.stats().table_bytes * 10 < before * 8, "its files go at once");
+    assert!(is_dropped(all[1].get("00001")) && is_dropped(all[1].put("a", "")) && is_dropped(all[1].clear()));
+    assert!(is_dropped(all[1].iter().next().unwrap()) && is_dropped(all[1].compact_range::<&str>(..)));
+    assert!(is_dropped(snapshot.get("00001")) && is_dropped(snapshot.iter().next_back().unwrap()));
+    assert!(is_dropped(db.snapshot().within(&all[1])) && is_dropped(all[1].snapshot().get("00001")));
+    let mut batch = WriteBatch::new();
+    batch.within(&all[1]).put("a", "");
+    batch.put("not there either", "");
+    assert!(is_dropped(db.write(batch)) && db.get("not there either").unwrap().is_none());
+    assert!(matches!(db.drop_keyspace("space 1"), Err(Error::InvalidArgument { .. })));
+    assert_eq!(walk.count(), 900, "what was there when it was made");
+    drop(snapshot);
+
+    let new = db.keyspace("space 1").unwrap();
+    assert!(keys(&new).is_empty());
+    new.put("new", "").unwrap();
+    db.drop_keyspace("space 3").unwrap();
+    for _ in 0..2 {
+        assert_eq!((keys(&new), keys(&all[2]).len()), (vec!["new".to_string()], 1000));
+        assert_eq!(db.keyspaces().unwrap(), ["space 0", "space 1", "space 2"]);
+        db.compact_range::<&str>(..).unwrap();
+        all[2].compact_range::<&str>(..).unwrap();
+        new.compact_range::<&str>(..).unwrap();
+    }
+    assert_eq!(db.stats().entries, 2001, "nothing of those that were dropped is left");
+    assert!(db.verify().unwrap().is_sound());
+}
+
+#[test]
+fn a_drop_keeps_what_was_written_before_it() {
+    let vfs = MemVfs::new();
+    let db = options(&vfs).durability(siltstone::Durability::Os).open("/db").unwrap();
+    let (kept, dropped) = (db.keyspace("kept").unwrap(), db.keyspace("dropped").unwrap());
+    fill(&kept, 20);
+    fill(&dropped, 20);
+    db.drop_keyspace("dropped").unwrap();
+    kept.put("after", "").unwrap();
+    for policy in CrashPolicy::EVERY {
+        let cut = options(&vfs.crash_image(policy, 3)).open("/db").unwrap();
+        assert_eq!(cut.keyspaces().unwrap(), ["kept"], "{policy:?}");
+        assert!(keys(&cut.keyspace("kept").unwrap()).len() >= 20, "{policy:?}");
+        // What the log has of it comes neither back under its name nor into tables.
+        assert!(keys(&cut.keyspace("dropped").unwrap()).is_empty(), "{policy:?}");
+        cut.flush().unwrap();
+        assert!(cut.stats().entries <= 21, "{policy:?}: {}", cut.stats());
+        cut.close().unwrap();
+    }
+}

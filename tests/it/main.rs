@@ -65,6 +65,7 @@ mod pages;
 mod planted;
 #[cfg(feature = "cli")]
 mod program;
+mod ranges;
 mod read_only;
 mod repair;
 mod seams;

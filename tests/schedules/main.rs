@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`closing`] | a close that never returns, that is not the last word, or that loses what was acknowledged |
 //! | [`durability`] | a writer that waits for ever, is told too early that its write is durable, or is told nothing of a failure |
+//! | [`ranges`] | what was deleted in a range or with its keyspace and shows again, or half of it, and what a known gap hides |
 //! | [`reading`] | half a batch, an older state, a snapshot that moves, a file that is gone while it is read |
 //! | [`room`] | a writer that waits for room for ever, or for longer than its deadline |
 //! | [`simulation`] | anything at all, over several lives with faults and power cuts, from one number |
@@ -30,6 +31,8 @@ mod explore;
 #[cfg(all(shuttle, feature = "planted-bugs"))]
 #[path = "../common/planted/mod.rs"]
 mod planted;
+#[cfg(shuttle)]
+mod ranges;
 #[cfg(shuttle)]
 mod reading;
 #[cfg(shuttle)]

@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 /// The bytes of a record before its payload.
 pub const RECORD: usize = 40;
 
+/// The kind of an entry that deletes a range.
+pub const DELETE_RANGE: u8 = 4;
+
 pub const BATCH: u8 = 1;
 pub const START: u8 = 2;
 pub const SEAL: u8 = 3;
@@ -126,8 +129,12 @@ pub fn entries(payload: &[u8]) -> Option<Vec<Entry<'_>>> {
     while !r.is_empty() {
         let kind = r.u8().filter(|kind| *kind <= 5)?;
         let key = r.bytes()?;
-        split_key(key).filter(|(_, user_key)| user_key.len() <= 65_535)?;
+        let longest = if kind == DELETE_RANGE { 65_536 } else { 65_535 };
+        split_key(key).filter(|(_, user_key)| user_key.len() <= longest)?;
         let value = if kind == 0 { &[] } else { r.bytes()? };
+        if kind == DELETE_RANGE {
+            range(key, value)?;
+        }
         entries.push(Entry { kind, key, value });
     }
     Some(entries)
@@ -148,7 +155,31 @@ pub fn batch(writes: &[(Vec<u8>, Option<Vec<u8>>)]) -> Vec<u8> {
 
 /// Whether this version can replay it.
 pub fn is_supported(entry: &Entry<'_>) -> bool {
-    value_at(entry.kind, entry.value, 0).is_some()
+    entry.kind == DELETE_RANGE || value_at(entry.kind, entry.value, 0).is_some()
+}
+
+/// The keyspace of a range, its first user key, and the first behind it, which is `None` at the end of the keyspace; `None` when
+/// it is not a range within one.
+pub fn range<'a>(start: &'a [u8], end: &'a [u8]) -> Option<(u32, &'a [u8], Option<&'a [u8]>)> {
+    let (id, first) = split_key(start)?;
+    if start >= end || first.len() > 65_536 {
+        return None;
+    }
+    match split_key(end) {
+        Some((same, behind)) if same == id => (behind.len() <= 65_536).then_some((id, first, Some(behind))),
+        // The beginning of the next prefix there can be, of whatever length.
+        _ => (end == behind_keyspace(&start[..start.len() - first.len()])).then_some((id, first, None)),
+    }
+}
+
+/// The first byte string that is above all that begin with a prefix, of which there is one.
+fn behind_keyspace(prefix: &[u8]) -> Vec<u8> {
+    let mut end = prefix.to_vec();
+    while end.pop_if(|last| *last == 0xff).is_some() {}
+    if let Some(last) = end.last_mut() {
+        *last += 1;
+    }
+    end
 }
 
 /// The map of user keys at `now` after these batches, or `None` when one of them is no batch that this version can replay.
@@ -164,6 +195,14 @@ pub fn replay<'a>(
             return None;
         }
         for entry in entries {
+            if entry.kind == DELETE_RANGE {
+                if let (0, first, behind) = range(entry.key, entry.value)? {
+                    map.retain(|key: &Vec<u8>, _| {
+                        &key[..] < first || behind.is_some_and(|end| &key[..] >= end)
+                    });
+                }
+                continue;
+            }
             let (0, key) = split_key(entry.key)? else { continue };
             match value_at(entry.kind, entry.value, now)? {
                 Some(value) => drop(map.insert(key.to_vec(), value.to_vec())),

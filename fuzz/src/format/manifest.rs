@@ -94,6 +94,8 @@ pub struct State {
     pub tables: BTreeMap<u64, (u8, Summary)>,
     /// The lowest log needed and the newest.
     pub logs: (u64, u64),
+    /// The deletions of ranges that tables may need, by their numbers: the first key, and the first behind it.
+    pub deleted: BTreeMap<u64, (Vec<u8>, Vec<u8>)>,
     /// The names of keyspaces, by their ids.
     pub keyspaces: BTreeMap<u32, String>,
 }
@@ -119,6 +121,7 @@ impl State {
     fn follow(&mut self, edit: &[u8]) -> Option<()> {
         let (mut added, mut removed) = (Vec::new(), Vec::new());
         let (mut created, mut dropped) = (Vec::new(), Vec::new());
+        let (mut deleted, mut done) = (Vec::new(), Vec::new());
         let mut r = Reader::new(edit);
         while !r.is_empty() {
             let (tag, mut body) = (r.varint()?, Reader::new(r.bytes()?));
@@ -132,6 +135,13 @@ impl State {
                     created.push((id, String::from_utf8(body.rest().to_vec()).ok()?));
                 }
                 8 => dropped.push(keyspace(&mut body)?),
+                11 => {
+                    let seq = body.varint()?;
+                    let (start, end) = (body.bytes()?, body.bytes()?);
+                    super::log::range(start, end)?;
+                    deleted.push((seq, (start.to_vec(), end.to_vec())));
+                }
+                14 => done.push(body.varint()?),
                 _ => {}
             }
         }
@@ -142,6 +152,14 @@ impl State {
             if self.keyspaces.values().any(|other| *other == name)
                 || self.keyspaces.insert(id, name).is_some()
             {
+                return None;
+            }
+        }
+        for seq in done {
+            self.deleted.remove(&seq)?;
+        }
+        for (seq, range) in deleted {
+            if self.deleted.insert(seq, range).is_some() {
                 return None;
             }
         }

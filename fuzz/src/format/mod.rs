@@ -205,5 +205,6 @@ pub fn split_key(engine_key: &[u8]) -> Option<(u32, &[u8])> {
     };
     let (prefix, user_key) = engine_key.split_at_checked(len)?;
     let id = prefix.iter().fold(0, |id: u32, byte| id << 8 | u32::from(*byte)) & ((1 << bits) - 1);
-    (id >= least).then_some((id, user_key))
+    // The last id there could be is not used, so that there is a key behind each keyspace.
+    (id >= least && id < (1 << 30) - 1).then_some((id, user_key))
 }

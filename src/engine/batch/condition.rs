@@ -4,7 +4,7 @@
 //!      the batch is written. They are no part of its bytes, so the log knows only batches whose conditions held.
 
 use super::{KeyspaceRef, Within, WriteBatch, check_limits};
-use crate::engine::key::KeyspaceId;
+use crate::engine::key::{KeyspaceId, Kind};
 use crate::engine::slice::Slice;
 use crate::error::Required;
 use crate::{Error, Result};
@@ -90,7 +90,7 @@ impl WriteBatch {
         if self.over.is_some() {
             return;
         }
-        if let Err(over) = check_limits(key, value, self.conditions_bytes) {
+        if let Err(over) = check_limits(Kind::Put, key, value, self.conditions_bytes) {
             self.over = Some(over);
             return;
         }

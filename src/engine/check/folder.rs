@@ -57,7 +57,13 @@ impl Said {
     /// Whether the last close was clean.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        clean_end(self.state).is_some()
+        self.clean_end().is_some()
+    }
+
+    /// What the last close recorded, if it was clean.
+    #[must_use]
+    pub fn clean_end(&self) -> Option<CleanEnd> {
+        clean_end(self.state)
     }
 }
 

@@ -78,12 +78,12 @@ pub fn check_batch(record: &Record<'_>, path: &Path, offset: u64) -> Result<()> 
     for entry in batch::entries(record.payload) {
         let entry = entry
             .map_err(|(at, why)| Error::corruption(path, offset + at as u64, "batch in a log record", why))?;
-        if !entry.kind.is_supported() {
+        if !entry.kind.is_supported_in_log() {
             return Err(Error::Incompatible {
                 path: path.to_path_buf(),
                 what: "entry kind",
                 found: (entry.kind as u8).to_string(),
-                supported: "puts and deletes".into(),
+                supported: "puts, expiring ones, and deletes, of ranges too".into(),
             });
         }
         count += 1;

@@ -102,10 +102,9 @@ pub fn tables_in(folder: &Folder) -> impl Iterator<Item = u64> {
 /// Whether the files are those that the manifest names, and the manifest makes a database.
 fn check_references(folder: &Folder, listed: &Listed, clean: bool, report: &mut VerifyReport) {
     let Folder { dir, lens, .. } = folder;
-    let Replay { tables, registry, .. } = &listed.replay;
+    let registry = &listed.replay.registry;
     let manifest = dir.join(&FileName::Manifest(listed.number).to_string());
-    let all = tables.values().map(|(level, table)| (*level, table));
-    let version = Version::<()>::empty().apply(&registry.snapshot(all), &mut |_| ());
+    let version = Version::<()>::empty().apply(&listed.replay.snapshot(), &mut |_| ());
     match version {
         Ok(version) => {
             for wrong in check_files(dir, &version, registry, lens) {

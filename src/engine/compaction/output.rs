@@ -13,6 +13,7 @@ use crate::engine::key::{self, KeyspaceId, Kind, Trailer};
 use crate::engine::memory::Use;
 use crate::engine::read::TableFiles;
 use crate::engine::sstable::{TableBuilder, TableOptions, TableSummary};
+use crate::engine::tombstones::{Fragment, Fragments};
 use crate::planted::{Bug, planted};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::vfs::Mode;
@@ -34,6 +35,10 @@ pub struct Output<'a> {
     pub table_bytes: u64,
     /// How much memory the inputs take: a block of each at a time.
     pub input_bytes: usize,
+    /// The deletions of ranges that are applied to what is written: all up to the number in `template`, and perhaps more.
+    pub deleted: &'a Fragments,
+    /// Where keys lie that nobody can ask for: those of keyspaces that were dropped. They are left out.
+    pub dropped: Option<&'a Fragments>,
     /// Asked every now and then; its error ends the work.
     pub still_wanted: &'a dyn Fn() -> Result<()>,
 }
@@ -74,6 +79,8 @@ pub fn write_tables(
     let mut builder: Option<TableBuilder> = None;
     let held = output.files.memory().hold(Use::Work, output.input_bytes);
     let mut last_key: Vec<u8> = Vec::new();
+    let mut deleted = Deleted::new(Some(output.deleted));
+    let mut dropped = Deleted::new(output.dropped);
     let mut until_look = ASK_EVERY;
     let (mut first, mut bottom) = (true, false);
     cursor.seek_first()?;
@@ -98,7 +105,8 @@ pub fn write_tables(
         let trailer = cursor.trailer();
         let is_expiring = trailer.kind() == Ok(Kind::PutExpiring);
         let expiry = if is_expiring { key::expiry(cursor.value()) } else { None };
-        let kept = match retain.next(same_key, trailer, expiry, bottom) {
+        let kept = match retain.next(same_key, trailer, expiry, bottom, deleted.at(same_key, key)) {
+            _ if dropped.at(same_key, key).is_some() => None,
             Verdict::Drop => None,
             Verdict::Keep => Some((trailer, cursor.value())),
             Verdict::KeepAtZero => Some((Trailer(trailer.0 & 0xff), cursor.value())),
@@ -122,6 +130,36 @@ pub fn write_tables(
     }
     written.kept = true;
     Ok(std::mem::take(&mut written.summaries))
+}
+
+/// Which deletions of ranges cover the keys of a walk.
+struct Deleted<'a> {
+    all: Option<&'a Fragments>,
+    /// The first fragment that ends behind the last key; `None` when none does.
+    next: Option<&'a Fragment>,
+    /// Whether it covers the last key.
+    covers: bool,
+    started: bool,
+}
+
+impl<'a> Deleted<'a> {
+    fn new(all: Option<&'a Fragments>) -> Deleted<'a> {
+        Deleted { all: all.filter(|all| !all.is_empty()), next: None, covers: false, started: false }
+    }
+
+    /// What covers `key`. Keys come in ascending order.
+    #[inline]
+    fn at(&mut self, same_key: bool, key: &[u8]) -> Option<&'a Fragment> {
+        let all = self.all?;
+        if !same_key {
+            if !self.started || self.next.is_some_and(|next| &*next.end <= key) {
+                self.started = true;
+                self.next = all.from(key).map(|fragment| &**fragment);
+            }
+            self.covers = self.next.is_some_and(|next| &*next.start <= key);
+        }
+        self.next.filter(|_| self.covers)
+    }
 }
 
 /// A table ends when it is large enough, and where a keyspace ends, so that dropping a keyspace drops whole files.

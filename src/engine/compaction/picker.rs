@@ -1,7 +1,7 @@
 //! What to merge next. Pure: the same shape, cursors and urgency give the same choice.
 //!
-//! Before anything else, tables in which all has expired are *dropped*, and what has been expired for long is cleared away
-//! ([`expiry`]). Then, in this order:
+//! Before anything else, tables in which all has expired, or was deleted in ranges, are *dropped*, and what has been expired for
+//! long is cleared away ([`expiry`], [`ranges`]). Then, in this order:
 //!
 //! 1. **Level 0**, when it has `level0_trigger` tables: it is what slows reads down and what writes wait for. Only a base
 //!    level of more than twice its target that is also worse off than level 0 comes first: fed without pause it would
@@ -9,14 +9,15 @@
 //! 2. **The level with the highest score** above 1. In it, the table that drags the fewest bytes below along for each byte
 //!    of its own weight; of equals, the first after the level's cursor.
 //! 3. When idle: **the rest of level 0**, so that few sorted runs are there to be read; then **tables that are mostly
-//!    tombstones**, one level down at a time, and at the bottom in place, so that deleted space comes back by itself.
+//!    tombstones**, one level down at a time, and at the bottom in place, and those that hold something of a deleted range,
+//!    in place, so that deleted space comes back by itself.
 //!
 //! (P1) What may sink without meeting a key on the way is *moved*: no byte is written, several tables go in one edit. A
 //!      table that is mostly tombstones is rewritten instead where nothing lies below: there they can be dropped.
 //! (P2) A table leaves level 0 only with, or after, every older table of level 0 it shares keys with.
 //! (P3) Tables of a level that share a boundary key travel together.
-//! (P4) Every choice brings tables deeper, or drops all tombstones of a table at the bottom, or all that has expired so far of
-//!      a table. So picking ends.
+//! (P4) Every choice brings tables deeper, or drops all tombstones of a table at the bottom, or all that has expired or was
+//!      deleted in ranges so far of a table. So picking ends.
 //!
 //! Where space is scarce (`Config::small_steps`), a level above its target comes before level 0, which gives its oldest table
 //! alone: a merge needs as much space as it reads, and more of them need no more.
@@ -25,6 +26,7 @@
 //! tables go straight to a base level of bounded size.
 
 mod expiry;
+mod ranges;
 
 use super::shape::{Config, LAST, Shape, Targets, is_heavy, share_keys, total};
 use crate::engine::manifest::LEVELS;
@@ -55,6 +57,8 @@ pub enum Reason {
     Tombstones,
     /// A table holds what has expired.
     Expiry,
+    /// A table holds what was deleted in a range.
+    Deleted,
     /// Someone asked for it.
     Manual,
 }
@@ -127,7 +131,8 @@ impl Cursors {
 #[must_use]
 pub fn pick(shape: &Shape<'_>, config: &Config, cursors: &Cursors, urgency: Urgency) -> Option<Choice> {
     let picker = Picker { shape, config, targets: shape.targets(config) };
-    if let Some(choice) = picker.wholly_expired().or_else(|| picker.due(2)) {
+    let gone = picker.wholly_expired().or_else(|| picker.wholly_deleted());
+    if let Some(choice) = gone.or_else(|| picker.due(2)) {
         return Some(choice);
     }
     let level0 = shape.level(0).len() as f64 / config.level0_trigger.max(1) as f64;
@@ -145,17 +150,21 @@ pub fn pick(shape: &Shape<'_>, config: &Config, cursors: &Cursors, urgency: Urge
     }
     match urgency {
         Urgency::Pressure => None,
-        Urgency::Idle => picker.level0(Reason::Level0, |_| true).or_else(|| picker.tombstones()),
+        Urgency::Idle => {
+            let reads = picker.level0(Reason::Level0, |_| true);
+            reads.or_else(|| picker.tombstones()).or_else(|| picker.partly_deleted(|_| true))
+        }
     }
 }
 
-/// The next job on the way to everything in `range` lying in the deepest level that has tables, without what has expired, and
-/// without tombstones older than all snapshots. Called again and again on the shape that comes out, it ends.
+/// The next job on the way to everything in `range` lying in the deepest level that has tables, without what has expired or was
+/// deleted in ranges, and without tombstones older than all snapshots. Called again and again on the shape that comes out, it ends.
 #[must_use]
 pub fn pick_range(shape: &Shape<'_>, config: &Config, range: KeyRange<'_>) -> Option<Choice> {
     let picker = Picker { shape, config, targets: shape.targets(config) };
     let inside = |t: &TableSummary| overlaps(t, range);
-    if let Some(choice) = picker.level0(Reason::Manual, inside) {
+    let gone = picker.wholly_deleted();
+    if let Some(choice) = gone.or_else(|| picker.level0(Reason::Manual, inside)) {
         return Some(choice);
     }
     let floor = shape.floor();
@@ -165,7 +174,7 @@ pub fn pick_range(shape: &Shape<'_>, config: &Config, range: KeyRange<'_>) -> Op
         }
     }
     let deleted = picker.rewrite(floor, Reason::Manual, |t| inside(t) && t.tombstones > 0);
-    deleted.or_else(|| picker.expired(floor, inside))
+    deleted.or_else(|| picker.expired(floor, inside)).or_else(|| picker.partly_deleted(inside))
 }
 
 struct Picker<'a> {
@@ -340,8 +349,7 @@ impl<'a> Picker<'a> {
             .level(level)
             .iter()
             .position(|t| wanted(t) && old(t) && !self.meets_below(level, t))?;
-        let inputs = numbers(self.tables(level, self.with_tied(level, at)));
-        Some(Choice::Merge { level, inputs, output_level: level, output_inputs: Vec::new(), reason })
+        Some(self.in_place(level, self.with_tied(level, at), reason))
     }
 
     /// True when a key of the table may lie in a level below its own.
@@ -369,6 +377,11 @@ impl<'a> Picker<'a> {
     /// True when a table should be rewritten on its way to `depth`, because its tombstones can be dropped there.
     fn is_droppable(&self, table: &TableSummary, depth: usize, unwanted: fn(&TableSummary) -> bool) -> bool {
         depth >= self.shape.floor() && unwanted(table) && table.max_seq <= self.shape.oldest_snapshot()
+    }
+
+    fn in_place(&self, level: usize, inputs: Range<usize>, reason: Reason) -> Choice {
+        let inputs = numbers(self.tables(level, inputs));
+        Choice::Merge { level, inputs, output_level: level, output_inputs: Vec::new(), reason }
     }
 
     fn with_tied(&self, level: usize, at: usize) -> Range<usize> {

@@ -25,10 +25,16 @@
 //!      under a version that D3 or D4 has settled is dropped: no one sees it, and it would come back from under a dropped
 //!      `Delete`, or stand behind a lower number.
 //!
+//! (D7) An entry that the deletion of a range hides from the first snapshot that sees the entry is dropped: from the others it
+//!      hides it too, and what the entry hid it hides as well. D4 leaves a number as it is where a deletion covers the key,
+//!      for the number 0 is older than any deletion.
+//!
 //! A job that writes to level 0 always says `bottom` is false: the tables of level 0 are ordered by sequence numbers.
 
 use crate::engine::key::{Kind, Trailer};
+use crate::engine::tombstones::{Fragment, Fragments, Tombstone};
 use crate::planted::{Bug, planted};
+use std::collections::BTreeSet;
 
 /// What becomes of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,17 +72,43 @@ impl<'a> Retain<'a> {
     }
 
     /// The verdict for the next entry, with its expiry if it has one. `same_key`: the entry before had this key too.
-    /// `bottom`: no older version of the key lies outside the job's inputs, and the output is not level 0.
+    /// `bottom`: no older version of the key lies outside the job's inputs, and the output is not level 0. `deleted`: the
+    /// deletions of ranges that cover the key, of those that were in tables or inputs when the job started.
     #[inline]
-    pub fn next(&mut self, same_key: bool, trailer: Trailer, expiry: Option<u64>, bottom: bool) -> Verdict {
+    pub fn next(
+        &mut self,
+        same_key: bool,
+        trailer: Trailer,
+        expiry: Option<u64>,
+        bottom: bool,
+        deleted: Option<&Fragment>,
+    ) -> Verdict {
         if !same_key {
             self.hidden = None;
             self.settled = false;
         }
         let stripe = self.stripe(trailer.seq());
-        if stripe == self.snapshots.len() {
-            return Verdict::Keep;
+        let Some(first) = self.snapshots.get(stripe) else { return Verdict::Keep };
+        let Some(deleted) = deleted else { return self.of_kept_range(trailer, expiry, stripe, bottom) };
+        let by = deleted.newest_up_to(if planted(Bug::RangeIgnoresSnapshots) { u64::MAX } else { *first });
+        if by.is_some_and(|by| by > trailer.seq()) {
+            return Verdict::Drop;
         }
+        match self.of_kept_range(trailer, expiry, stripe, bottom) {
+            Verdict::KeepAtZero => Verdict::Keep,
+            other => other,
+        }
+    }
+
+    /// The verdict for an entry that the deletion of a range does not hide.
+    #[inline]
+    fn of_kept_range(
+        &mut self,
+        trailer: Trailer,
+        expiry: Option<u64>,
+        stripe: usize,
+        bottom: bool,
+    ) -> Verdict {
         match trailer.kind() {
             Ok(Kind::PutExpiring) if expiry.is_some_and(|at| at <= self.horizon) => {
                 if planted(Bug::ExpiredUncoversOlder) {
@@ -119,6 +151,28 @@ impl<'a> Retain<'a> {
     }
 }
 
+/// The numbers of those deletions of ranges, given oldest first, that hide something that newer ones of them do not: one that
+/// newer ones cover is not needed when no snapshot sees it and not all of these.
+#[must_use]
+pub fn still_needed<'t>(
+    all: impl DoubleEndedIterator<Item = &'t Tombstone>,
+    snapshots: &[u64],
+) -> BTreeSet<u64> {
+    let mut needed = BTreeSet::new();
+    let (mut stripe, mut newer) = (usize::MAX, Fragments::default());
+    for tombstone in all.rev() {
+        let here = snapshots.partition_point(|s| *s < tombstone.seq);
+        if here != stripe {
+            (stripe, newer) = (here, Fragments::default());
+        }
+        if !newer.cover_range(&tombstone.start, &tombstone.end) {
+            newer = newer.painted(tombstone);
+            needed.insert(tombstone.seq);
+        }
+    }
+    needed
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,7 +200,7 @@ mod tests {
                 _ => None,
             };
             let trailer = Trailer(text[1..].parse::<u64>().unwrap() << 8 | kind);
-            found.push(match retain.next(i > 0, trailer, expiry, bottom) {
+            found.push(match retain.next(i > 0, trailer, expiry, bottom, None) {
                 Verdict::Keep => 'k',
                 Verdict::KeepAtZero => 'z',
                 Verdict::KeepAsDelete => 't',
@@ -189,6 +243,59 @@ mod tests {
         check(&[9], "M8 P7 M6 D5", false, "kkkd");
         check(&[9], "D8 M7 P6 R5 ?4", true, "dddkk");
         check(&[9], "D8 M7 P6 R5 ?4", false, "kkdkk");
+    }
+
+    /// D7, with every history of up to three versions and two deletions of ranges over the key: whoever can look sees the same.
+    #[test]
+    fn what_ranges_hide_goes_and_nothing_else() {
+        let key: std::sync::Arc<[u8]> = b"k"[..].into();
+        let end: std::sync::Arc<[u8]> = b"l"[..].into();
+        let mut dropped = 0;
+        for case in 0..4u64.pow(5) {
+            // What each number is: nothing, a put, a delete, or the deletion of a range.
+            let kind = |seq: u64| case / 4u64.pow(seq as u32 - 1) % 4;
+            let ranges: Vec<u64> = (1..=5).filter(|seq| kind(*seq) == 3).collect();
+            let tombstone = |seq: &u64| Tombstone { seq: *seq, start: key.clone(), end: end.clone() };
+            let all: Vec<Tombstone> = ranges.iter().map(tombstone).collect();
+            let fragments: Fragments = all.iter().collect();
+            let versions: Vec<u64> = (1..=5).rev().filter(|seq| matches!(kind(*seq), 1 | 2)).collect();
+            for set in 1..32u64 {
+                let mut snapshots: Vec<u64> = (1..5).filter(|s| set >> s & 1 == 1).collect();
+                snapshots.push(5);
+                let mut retain = Retain::new(&snapshots, 0);
+                let mut after = Vec::new();
+                for (i, seq) in versions.iter().enumerate() {
+                    let kind = if kind(*seq) == 1 { Kind::Put } else { Kind::Delete };
+                    let trailer = Trailer::new(*seq, kind);
+                    match retain.next(i > 0, trailer, None, true, fragments.from(b"k").map(|f| &**f)) {
+                        Verdict::Keep => after.push((*seq, *seq, kind)),
+                        Verdict::KeepAtZero => after.push((0, *seq, kind)),
+                        _ => dropped += 1,
+                    }
+                }
+                let needed = still_needed(all.iter(), &snapshots);
+                for reader in &snapshots {
+                    let hidden_by = |ranges: &mut dyn Iterator<Item = u64>| {
+                        ranges.filter(|seq| seq <= reader).max().unwrap_or(0)
+                    };
+                    let seen = |by: u64, found: Option<(u64, u64, Kind)>| {
+                        found
+                            .filter(|(at, _, kind)| *at >= by && *kind == Kind::Put)
+                            .map(|(_, value, _)| value)
+                    };
+                    let before = versions.iter().find(|seq| *seq <= reader);
+                    let before = before
+                        .map(|seq| (*seq, *seq, if kind(*seq) == 1 { Kind::Put } else { Kind::Delete }));
+                    let left = after.iter().copied().find(|(at, ..)| at <= reader);
+                    let expected = seen(hidden_by(&mut ranges.iter().copied()), before);
+                    let context =
+                        format!("{versions:?}, ranges {ranges:?}, {snapshots:?}: {after:?}, {needed:?}");
+                    assert_eq!(seen(hidden_by(&mut ranges.iter().copied()), left), expected, "{context}");
+                    assert_eq!(seen(hidden_by(&mut needed.iter().copied()), left), expected, "{context}");
+                }
+            }
+        }
+        assert!(dropped > 10_000);
     }
 
     /// What a reader at `seq` sees whose time is the horizon: merge operands down to a value, or to nothing. Odd expiring
@@ -234,7 +341,7 @@ mod tests {
         for (i, (seq, kind, value)) in before.iter().enumerate() {
             let expired = *kind == Kind::PutExpiring && value % 2 == 1;
             let expiry = (*kind == Kind::PutExpiring).then(|| HORIZON + 1 - value % 2);
-            let verdict = retain.next(i > 0, Trailer::new(*seq, *kind), expiry, bottom);
+            let verdict = retain.next(i > 0, Trailer::new(*seq, *kind), expiry, bottom, None);
             // The plain definition: someone sees it as the newest, and it is no tombstone over nothing.
             let seen = |s: &u64| {
                 before.iter().find(|v| v.0 <= *s && v.1 != Kind::Merge).is_some_and(|v| v.0 == *seq)

@@ -15,6 +15,7 @@
 use crate::engine::manifest::LEVELS;
 use crate::engine::manifest::version::Version;
 use crate::engine::sstable::summary::TableSummary;
+use crate::engine::tombstones::Fragments;
 use std::ops::Range;
 
 /// The last level.
@@ -42,6 +43,8 @@ pub struct Shape<'a> {
     oldest_snapshot: u64,
     entry_bytes: u64,
     expiry: Expiry,
+    deleted: Option<&'a Fragments>,
+    dropped: Option<&'a Fragments>,
 }
 
 /// Up to when what expires has expired for all readers, and how long it may stay after that; both in milliseconds.
@@ -80,7 +83,8 @@ impl<'a> Shape<'a> {
         for (tables, level) in levels.iter_mut().zip(version.levels()) {
             tables.extend(level.tables().iter().map(|t| &t.summary));
         }
-        Shape::new(levels, oldest_snapshot)
+        let deleted = Some(&**version.tombstones().fragments());
+        Shape { deleted, ..Shape::new(levels, oldest_snapshot) }
     }
 
     /// The shape of these tables: level 0 newest first, the others by key.
@@ -89,7 +93,15 @@ impl<'a> Shape<'a> {
         let all = || levels.iter().flatten();
         let entries: u64 = all().map(|t| t.entries).fold(0, u64::saturating_add);
         let raw: u64 = all().map(|t| t.raw_bytes).fold(0, u64::saturating_add);
-        Shape { oldest_snapshot, entry_bytes: raw / entries.max(1), levels, expiry: Expiry::default() }
+        let entry_bytes = raw / entries.max(1);
+        Shape {
+            oldest_snapshot,
+            entry_bytes,
+            levels,
+            expiry: Expiry::default(),
+            deleted: None,
+            dropped: None,
+        }
     }
 
     /// The same tables, at a time at which some of what they hold has expired.
@@ -102,6 +114,24 @@ impl<'a> Shape<'a> {
     #[must_use]
     pub fn expiry(&self) -> Expiry {
         self.expiry
+    }
+
+    /// The same tables, with keys in these ranges that nobody can ask for.
+    #[must_use]
+    pub fn without(self, dropped: Option<&'a Fragments>) -> Shape<'a> {
+        Shape { dropped, ..self }
+    }
+
+    /// Where keys lie that nobody can ask for.
+    #[must_use]
+    pub fn dropped(&self) -> Option<&'a Fragments> {
+        self.dropped
+    }
+
+    /// The deletions of ranges that tables may need.
+    #[must_use]
+    pub fn deleted(&self) -> Option<&'a Fragments> {
+        self.deleted
     }
 
     /// The tables of a level.

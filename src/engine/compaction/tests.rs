@@ -381,7 +381,7 @@ impl Model {
                 t.handle.iter().any(|e| e.0 == key && e.1 <= seq)
             };
             let bottom = !others.iter().any(|other| older(&other));
-            let verdict = retain.next(same, Trailer::new(seq, kind), None, bottom);
+            let verdict = retain.next(same, Trailer::new(seq, kind), None, bottom, None);
             let kept = match verdict {
                 Verdict::Keep => Some(seq),
                 Verdict::KeepAtZero => Some(0),

@@ -13,6 +13,7 @@ use super::troubles::Work;
 use super::warm::open_tables;
 use crate::engine::compaction::picker::Urgency;
 use crate::engine::options::Background;
+use crate::engine::sstable::TableSummary;
 use crate::engine::wal::segment::{self, Segment};
 use crate::planted::{Bug, planted};
 use crate::sync::atomic::Ordering;
@@ -29,7 +30,10 @@ const PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_millis(3200);
 /// With nothing to do for this long the database counts as idle, and level 0 is merged down.
 const IDLE: Duration = Duration::from_secs(1);
-/// How long the compaction thread waits at most for data to expire.
+/// How long the deletion of a range waits in the write buffer, unless it frees whole tables: with it many more of them may come,
+/// and tables are rewritten once for all.
+const DELETED_REST: Duration = Duration::from_secs(60);
+/// How long the compaction thread waits at most for data to expire, or for a snapshot to go that sees what was deleted.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 /// Starts the threads.
@@ -108,10 +112,13 @@ fn flush_loop(inner: &Inner) {
 }
 
 fn compact_loop(inner: &Inner) {
-    let (mut urgency, mut pauses) = (Urgency::Pressure, Pauses::new());
+    let (mut urgency, mut pauses, mut deleted_since) = (Urgency::Pressure, Pauses::new(), None);
     while let Some(seen) = inner.signals.compact.next_round(&inner.stop) {
         inner.report(Work::Removal, inner.remove_obsolete());
         inner.report(Work::Flush, inner.seal_expired());
+        if urgency == Urgency::Idle {
+            inner.report(Work::Flush, inner.seal_deleted(&mut deleted_since));
+        }
         let compacted = inner.report(Work::Compaction, inner.compact_step(urgency));
         let pause = pauses.after(compacted.is_none());
         if compacted == Some(true) {
@@ -119,7 +126,7 @@ fn compact_loop(inner: &Inner) {
         }
         let due = match urgency {
             Urgency::Pressure => Some(IDLE),
-            Urgency::Idle => inner.until_something_is_due(),
+            Urgency::Idle => inner.until_something_is_due(deleted_since),
         };
         let woken = inner.signals.compact.wait(seen, pause.or(due)) != seen;
         urgency = if woken || pause.is_some() { Urgency::Pressure } else { Urgency::Idle };
@@ -174,14 +181,39 @@ impl Inner {
         if waiting == 0 { self.seal(&mut committer) } else { Ok(()) }
     }
 
-    /// How long until expired data is to be cleared away; `None` when nothing expires.
-    fn until_something_is_due(&self) -> Option<Duration> {
+    /// Sends the active buffer to its flush when a range was deleted in it, and the space is to come back: at once where that
+    /// sets whole tables free. `since`: when a deletion was first seen there.
+    fn seal_deleted(&self, since: &mut Option<Duration>) -> Result<()> {
+        let view = self.super_version.load();
+        let Some(covered) = view.active.covered(u64::MAX) else {
+            *since = None;
+            return Ok(());
+        };
+        let now = self.options.clock.monotonic();
+        let waited = now.saturating_sub(*since.get_or_insert(now));
+        let mut tables = view.version.tables().map(|(_, t)| &t.summary);
+        let frees = |t: &TableSummary| covered.cover_all(&t.smallest, &t.largest, t.max_seq, u64::MAX);
+        if waited < DELETED_REST && !tables.any(frees) {
+            return Ok(());
+        }
+        self.check_writable()?;
+        let mut committer = self.commit.lock();
+        let waiting = self.buffers.lock().sealed.len();
+        if waiting == 0 { self.seal(&mut committer) } else { Ok(()) }
+    }
+
+    /// How long until expired or deleted data is to be cleared away; `None` when there is none.
+    fn until_something_is_due(&self, deleted_since: Option<Duration>) -> Option<Duration> {
         let view = self.super_version.load();
         let of_tables = view.version.tables().map(|(_, t)| &t.summary).filter(|t| t.expiring > 0);
-        let earliest = of_tables.map(|t| t.min_expiry).chain(view.active.min_expiry()).min()?;
-        let wait = self.due_at(earliest).saturating_sub(self.now());
+        let earliest = of_tables.map(|t| t.min_expiry).chain(view.active.min_expiry()).min();
+        let wait = earliest.map(|at| Duration::from_millis(self.due_at(at).saturating_sub(self.now())));
+        let now = self.options.clock.monotonic();
+        let rest = deleted_since.map(|since| (since + DELETED_REST).saturating_sub(now));
+        let needed = view.version.has_tombstones().then_some(LOOK_AGAIN);
         // The wall clock may be set, and a snapshot may hold things back, so it looks again every now and then.
-        Some(Duration::from_millis(wait).clamp(IDLE, LOOK_AGAIN))
+        let due = [wait, rest, needed].into_iter().flatten().min()?;
+        Some(due.clamp(IDLE, LOOK_AGAIN))
     }
 
     fn due_at(&self, expiry: u64) -> u64 {

@@ -11,7 +11,7 @@
 use super::guard::{Checked, Guard};
 use super::inner::{Committer, Inner, LogStart};
 use crate::engine::batch;
-use crate::engine::key::{MAX_SEQ, Trailer, hash};
+use crate::engine::key::{Kind, MAX_SEQ, Trailer, hash};
 use crate::engine::memtable::{self, MAX_ENTRIES, Memtable};
 use crate::engine::options::Background;
 use crate::engine::read::SuperVersion;
@@ -183,18 +183,25 @@ impl Inner {
             self.visible.0.store(last, Ordering::Release);
             crate::sync::thread::yield_now();
         }
-        let mut seq = first;
+        let (mut seq, mut first_range) = (first, false);
         for entry in batch::entries(payload) {
             let entry = entry.map_err(|(at, why)| Error::invalid(format!("batch, at byte {at}: {why}")))?;
-            let trailer = Trailer::new(seq, entry.kind);
-            committer.active.insert(entry.key, hash(entry.key), trailer, entry.value);
+            if entry.kind == Kind::DeleteRange {
+                first_range |= committer.active.memtable().range_tombstones() == 0;
+            }
+            put_in_buffer(&mut committer.active, &entry, seq);
             if planted(Bug::BatchInTwoSteps) {
                 self.visible.0.store(seq, Ordering::Release);
             }
             seq += 1;
         }
+        self.gaps.note_puts(payload, last);
         debug_assert_eq!(seq, last + 1, "the count of a batch is the number of its entries");
         self.visible.0.store(last, Ordering::Release);
+        if first_range {
+            // What it hides is to be cleared away when there is nothing else to do.
+            self.signals.compact.raise();
+        }
         logged
     }
 
@@ -316,7 +323,8 @@ impl Inner {
         let old = self.super_version.load();
         let sealed = buffers.sealed.iter().rev().map(|(memtable, _)| Arc::clone(memtable)).collect();
         let version = Arc::clone(&old.version);
-        self.super_version.store(Arc::new(SuperVersion { active, sealed, version }));
+        let dropped = old.dropped.clone();
+        self.super_version.store(Arc::new(SuperVersion::new(active, sealed, version, dropped)));
         drop(buffers);
         self.signals.flush.raise();
         Ok(())
@@ -351,5 +359,13 @@ impl Inner {
     /// The buffer's fill squeezed to its last quarter, where slowing down begins.
     fn buffer_fill_if_pressed(&self) -> f64 {
         ((self.buffer_fill() - 0.75) * 4.0).clamp(0.0, 1.0)
+    }
+}
+
+/// Puts an entry of a batch where readers find it.
+pub fn put_in_buffer(buffer: &mut memtable::Writer, entry: &batch::Entry<'_>, seq: u64) {
+    match entry.kind {
+        Kind::DeleteRange => buffer.delete_range(entry.key, entry.value, seq),
+        kind => buffer.insert(entry.key, hash(entry.key), Trailer::new(seq, kind), entry.value),
     }
 }

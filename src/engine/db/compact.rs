@@ -17,6 +17,7 @@ use crate::engine::manifest::Edit;
 use crate::engine::options::{Compression, Options};
 use crate::engine::read::{LevelCursor, Source, TableFiles, TableRef, Version};
 use crate::engine::sstable::TableOptions;
+use crate::engine::tombstones::Fragments;
 use crate::sync::atomic::Ordering;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -53,8 +54,9 @@ impl Inner {
 
     /// Does one compaction; false when none is worth it.
     pub fn compact_once(&self, urgency: Urgency) -> Result<bool> {
-        let version = Arc::clone(&self.super_version.load().version);
-        let shape = self.shape(&version);
+        let view = self.super_version.load_full();
+        let version = Arc::clone(&view.version);
+        let shape = self.shape(&version, view.dropped.as_deref());
         let choice = {
             let mut cursors = self.picker_cursors.lock();
             let choice = picker::pick(&shape, &config(&self.options, self.is_disk_full()), &cursors, urgency);
@@ -68,8 +70,9 @@ impl Inner {
 
     /// Does one step of compacting `lower..upper` down to the bottom; false when it is there.
     pub fn compact_range_once(&self, lower: &[u8], upper: Option<&[u8]>) -> Result<bool> {
-        let version = Arc::clone(&self.super_version.load().version);
-        let shape = self.shape(&version);
+        let view = self.super_version.load_full();
+        let version = Arc::clone(&view.version);
+        let shape = self.shape(&version, view.dropped.as_deref());
         let range = (Bound::Included(lower), upper.map_or(Bound::Unbounded, Bound::Excluded));
         match picker::pick_range(&shape, &config(&self.options, self.is_disk_full()), range) {
             None => Ok(false),
@@ -77,17 +80,18 @@ impl Inner {
         }
     }
 
-    fn shape<'a>(&self, version: &'a Version) -> Shape<'a> {
+    fn shape<'a>(&self, version: &'a Version, dropped: Option<&'a Fragments>) -> Shape<'a> {
         let (boundaries, horizon) = self.boundaries();
         let lag = u64::try_from(self.options.expiry_lag.as_millis()).unwrap_or(u64::MAX);
-        Shape::of(version, boundaries.first().copied().unwrap_or(0)).at(Expiry { horizon, lag })
+        let shape = Shape::of(version, boundaries.first().copied().unwrap_or(0));
+        shape.at(Expiry { horizon, lag }).without(dropped)
     }
 
     /// Does what was chosen; true.
     fn carry_out(&self, version: &Arc<Version>, choice: Choice) -> Result<bool> {
         self.check_unpoisoned()?;
         let edit = self.poison_if_sync_failed(self.prepare_edit(version, choice))?;
-        self.install(&edit, 0)?;
+        self.install(edit, 0)?;
         self.signals.room.raise();
         Ok(true)
     }
@@ -130,12 +134,19 @@ impl Inner {
         let mut cursor = Merge::new(sources);
         let (boundaries, horizon) = self.boundaries();
         let mut retain = Retain::new(&boundaries, horizon);
+        let dropped = self.super_version.load().dropped.clone();
         let mut outside = Outside::new(version, level, output_level, &removed);
         let output = Output {
             files: &self.files,
             next_number: &self.next_table,
-            template: self.table_options(self.compression_at(version, output_level)),
-            table_bytes: self.options.table_bytes,
+            template: TableOptions {
+                clean_seq: boundaries.first().map_or(0, |oldest| version.flushed().min(*oldest)),
+                ..self.table_options(self.compression_at(version, output_level))
+            },
+            deleted: version.tombstones().fragments(),
+            dropped: dropped.as_deref(),
+            // So that tables end where keyspaces do.
+            table_bytes: self.options.table_bytes.min(u64::MAX - 1),
             input_bytes: 2 * runs * self.options.block_bytes,
             still_wanted: &|| self.compaction_still_wanted(),
         };

@@ -3,21 +3,26 @@
 //! (F1) Buffers are flushed oldest first, all that wait at once, into one table: each further file in level 0 costs every
 //!      read a look.
 //! (F2) The snapshot boundaries are read after the buffers are fixed (`snapshot_list` S1).
+//! (F5) The deletions of ranges in the buffers hold for everything in them that is older, and go to the manifest, in the edit
+//!      that makes the log needless, for what is in tables.
 //! (F3) A log segment is let go only after the edit that makes it needless is durable.
 //! (F4) On a full disk one buffer is flushed at a time, and no segment is kept: so each flush gives back more space than it
 //!      took before the next one begins (`space`).
 
 use super::inner::{Inner, LogStart};
 use crate::engine::compaction::output::{Output, write_tables};
-use crate::engine::compaction::retain::Retain;
+use crate::engine::compaction::retain::{Retain, still_needed};
 use crate::engine::filename::FileName;
 use crate::engine::iter::Merge;
 use crate::engine::manifest::Edit;
 use crate::engine::memtable::Memtable;
+use crate::engine::sstable::TableOptions;
+use crate::engine::tombstones::Tombstone;
 use crate::engine::wal::segment;
 use crate::planted::{Bug, planted};
 use crate::sync::atomic::Ordering;
 use crate::{Error, Result};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// How many used segments are kept: one to be written again, and the reserve (`space`).
@@ -36,11 +41,15 @@ impl Inner {
             return Ok(false);
         }
         let started = self.options.clock.monotonic();
-        let summaries = self.write_level0(&waiting)?;
         let last_seq = waiting.iter().filter_map(|m| m.max_seq()).max();
+        let snapshots = self.boundaries();
+        let (tombstones, retired) = self.deleted_ranges(&waiting, &snapshots.0);
+        let summaries = self.write_level0(&waiting, &snapshots, &tombstones, last_seq.unwrap_or(0))?;
         let bytes: u64 = summaries.iter().map(|s| s.len).sum();
         let edit = Edit {
             added: summaries.into_iter().map(|s| (0, s)).collect(),
+            tombstones: if planted(Bug::FlushForgetsRange) { Vec::new() } else { tombstones },
+            retired,
             min_log: Some(log.segment),
             log_base: Some(log.base),
             newest_log: Some(self.group_sync.segment()),
@@ -51,7 +60,7 @@ impl Inner {
         if planted(Bug::RemoveLogBeforeEdit) {
             self.release_logs(log)?;
         }
-        self.install(&edit, waiting.len())?;
+        self.install(edit, waiting.len())?;
         let took = self.options.clock.monotonic().saturating_sub(started);
         self.counters.flushed(bytes, took);
         tracing::debug!(buffers = waiting.len(), bytes, ?took, "flushed");
@@ -70,14 +79,40 @@ impl Inner {
         (waiting, rest)
     }
 
-    fn write_level0(&self, waiting: &[Arc<Memtable>]) -> Result<Vec<crate::engine::sstable::TableSummary>> {
+    /// The deletions of ranges in these buffers, oldest first, and the numbers of those in force that these make needless.
+    fn deleted_ranges(&self, waiting: &[Arc<Memtable>], snapshots: &[u64]) -> (Vec<Tombstone>, Vec<u64>) {
+        let new: Vec<&Tombstone> = waiting.iter().flat_map(|m| m.deleted_ranges()).collect();
+        if new.is_empty() {
+            return (Vec::new(), Vec::new());
+        }
+        let version = Arc::clone(&self.super_version.load().version);
+        let old = version.tombstones();
+        let covered: BTreeSet<u64> = (new.iter())
+            .flat_map(|t| old.fragments().overlapping(&t.start, &t.end).flat_map(|fragment| fragment.seqs()))
+            .collect();
+        let old = covered.iter().filter_map(|seq| old.get(*seq));
+        let needed = still_needed(old.chain(new.iter().copied()), snapshots);
+        let retired = covered.iter().copied().filter(|seq| !needed.contains(seq)).collect();
+        (new.into_iter().filter(|t| needed.contains(&t.seq)).cloned().collect(), retired)
+    }
+
+    fn write_level0(
+        &self,
+        waiting: &[Arc<Memtable>],
+        (boundaries, horizon): &(Vec<u64>, u64),
+        tombstones: &[Tombstone],
+        last_seq: u64,
+    ) -> Result<Vec<crate::engine::sstable::TableSummary>> {
         let mut cursor = Merge::new(waiting.iter().flat_map(|m| m.cursors()).collect());
-        let (boundaries, horizon) = self.boundaries();
-        let mut retain = Retain::new(&boundaries, horizon);
+        let mut retain = Retain::new(boundaries, *horizon);
+        let dropped = self.super_version.load().dropped.clone();
+        let clean_seq = boundaries.first().map_or(0, |oldest| last_seq.min(*oldest));
         let output = Output {
             files: &self.files,
             next_number: &self.next_table,
-            template: self.table_options(self.options.compression.upper),
+            template: TableOptions { clean_seq, ..self.table_options(self.options.compression.upper) },
+            deleted: &tombstones.iter().collect(),
+            dropped: dropped.as_deref(),
             table_bytes: u64::MAX,
             // The buffers are counted as such.
             input_bytes: 0,

@@ -79,6 +79,10 @@ impl Conditions<'_> {
     /// The value of a key at this moment.
     fn value(&self, at: usize, key: &[u8], inner: &Inner, view: &SuperVersion) -> Result<Option<Found>> {
         let hash = hash(key);
+        if view.has_tombstones() {
+            // A deletion of a range may hide what the tables have, so all of it is asked.
+            return view.get(key, hash, MAX_SEQ, || inner.now());
+        }
         if let Some((trailer, stored)) = view.get_from_buffers(key, hash, MAX_SEQ) {
             return Ok(standing(trailer, || stored, || inner.now())?.map(|end| Found::copy_of(stored, end)));
         }

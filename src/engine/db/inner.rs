@@ -2,13 +2,16 @@
 //!
 //! # Locks, in the order they may be taken
 //!
-//! 0. `compacting`: held by whoever carries out a compaction. `checkpointing`: held while a checkpoint is made. `keyspaces`: held while one is looked up or made.
-//! 1. `commit`: the end of the log and the active buffer. Held for one batch. No sync under it.
+//! 0. `compacting`: held by whoever carries out a compaction, or takes tables away otherwise. `checkpointing`: held while a
+//!    checkpoint is made. Then `keyspaces`: held while one is looked up, made or dropped.
+//! 1. `commit`: the end of the log and the active buffer. Held for one batch. No sync under it, but where a keyspace is dropped.
 //! 2. `manifest`: appending edits, with its sync. Only background work and open/close take it.
 //! 3. `buffers`: which buffers wait for their flush, and publishing a super version. A few stores long.
-//! 4. The small ones that take no other: the snapshot list, the group sync's state, the signals, the list of used segments.
+//! 4. The small ones that take no other: the known gaps, the snapshot list, the group sync's state, the signals, the lists
+//!    of used segments and of unread tables.
 //!
-//! Readers take none of them: they load `super_version`, then `visible` (`read` R1).
+//! Readers take none of them, but that of the known gaps where there are any: they load `super_version`, then `visible`
+//! (`read` R1).
 //!
 //! (D1) `visible` is the sequence number of the last batch applied whole; it is stored under `commit`.
 //! (D2) A buffer is sealed under `commit`, so a sealed buffer holds only visible entries and never changes.
@@ -16,6 +19,7 @@
 
 use super::counters::Counters;
 use super::deadline::Deadline;
+use super::gaps::Gaps;
 use super::group_sync::GroupSync;
 use super::readers::Readers;
 use super::signal::Signal;
@@ -90,6 +94,7 @@ pub struct Inner {
     /// How many compactions have given way.
     pub compactions_broken_off: AtomicU64,
     pub status: Status,
+    pub gaps: Gaps,
 
     // Guarded by locks.
     pub commit: Mutex<Committer>,
@@ -209,6 +214,7 @@ impl Inner {
             compaction_gives_way: AtomicBool::new(false),
             compactions_broken_off: AtomicU64::new(0),
             status: Status::default(),
+            gaps: Gaps::default(),
             commit: Mutex::new(parts.committer),
             manifest: Mutex::new(parts.manifest),
             buffers: Mutex::new(parts.buffers),
@@ -325,10 +331,13 @@ impl Inner {
         self.snapshots.boundaries(&self.visible.0, || self.time.of_reader(&*self.options.clock))
     }
 
-    /// Makes `edit` durable, then publishes the tables it leads to; `flushed` buffers, the oldest ones, leave the list.
-    pub fn install(&self, edit: &Edit, flushed: usize) -> Result<()> {
+    /// Makes `edit` durable, without the deletions of ranges that nobody needs after it, then publishes the tables it leads to;
+    /// `flushed` buffers, the oldest ones, leave the list.
+    pub fn install(&self, mut edit: Edit, flushed: usize) -> Result<()> {
         let mut manifest = self.manifest.lock();
         let before = Arc::clone(manifest.version());
+        before.retire(&mut edit);
+        let edit = &edit;
         let mut make = |summary: &_| self.new_table(summary);
         let committed = manifest.commit(edit, &mut make);
         let version = committed.inspect_err(|e| match manifest.is_usable() {
@@ -345,11 +354,13 @@ impl Inner {
         let mut buffers = self.buffers.lock();
         buffers.sealed.drain(..flushed);
         let old = self.super_version.load();
-        self.super_version.store(Arc::new(SuperVersion {
-            active: Arc::clone(&old.active),
-            sealed: buffers.sealed.iter().rev().map(|(memtable, _)| Arc::clone(memtable)).collect(),
-            version,
-        }));
+        let sealed = buffers.sealed.iter().rev().map(|(memtable, _)| Arc::clone(memtable)).collect();
+        let dropped = match edit.dropped_keyspaces.is_empty() {
+            true => old.dropped.clone(),
+            false => super::keyspaces::dropped(manifest.registry()),
+        };
+        let active = Arc::clone(&old.active);
+        self.super_version.store(Arc::new(SuperVersion::new(active, sealed, version, dropped)));
         drop(buffers);
         self.update_pressure();
         if self.is_disk_full() {

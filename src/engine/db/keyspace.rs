@@ -6,12 +6,13 @@
 use super::Db;
 use super::close::Handle;
 use super::inner::Inner;
-use super::range::{Range, View, prefix_bounds, range_bounds};
+use super::keyspaces::check_kept_in;
+use super::range::{Range, View};
 use super::snapshot::Snapshot;
 use super::snapshot_list::Moment;
 use super::traits::Traits;
 use crate::engine::batch::{KeyspaceRef, Within, WriteBatch};
-use crate::engine::key::{self, KeyspaceId, Kind, MAX_KEY_LEN};
+use crate::engine::key::{self, KeyspaceId, Kind, MAX_KEY_LEN, prefix_bounds, range_bounds};
 use crate::engine::options::Durability;
 use crate::engine::read::{Found, NEVER, SuperVersion};
 use crate::engine::slice::Slice;
@@ -100,6 +101,38 @@ impl Keyspace {
     /// As [`Keyspace::put`].
     pub fn delete(&self, key: impl AsRef<[u8]>) -> Result<()> {
         self.single(|batch| batch.add(self.id, Kind::Delete, key.as_ref(), &[]))
+    }
+
+    /// Removes all keys in `range`, any bounds: one write, however many keys there are. A range that ends before it begins
+    /// removes nothing.
+    ///
+    /// Reads pass over what is removed without looking at it, and its space comes back by itself: files that lie wholly in
+    /// the range go unread, others are rewritten when there is nothing else to do, all of it once no snapshot sees it any more.
+    ///
+    /// ```
+    /// # use siltstone::Db;
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let db = Db::open(folder.path().join("db"))?;
+    /// for day in ["2026-01-30", "2026-01-31", "2026-02-01"] {
+    ///     db.put(day, "cold")?;
+    /// }
+    /// db.delete_range(.."2026-02")?;
+    /// assert_eq!(db.iter().count(), 1);
+    /// # Ok::<(), siltstone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Keyspace::put`].
+    pub fn delete_range<K: AsRef<[u8]>>(&self, range: impl RangeBounds<K>) -> Result<()> {
+        self.single(|batch| batch.add_range(self.id, &range))
+    }
+
+    /// Removes all keys: [`Keyspace::delete_range`] over everything.
+    ///
+    /// # Errors
+    /// As [`Keyspace::put`].
+    pub fn clear(&self) -> Result<()> {
+        self.delete_range::<&[u8]>(..)
     }
 
     /// Sets `key` to `value` if it has none; whether it did. See [`WriteBatch::require_absent`] for more at once.
@@ -221,6 +254,7 @@ impl Keyspace {
     /// # Errors
     /// As [`Db::flush`], and what reading the tables may give.
     pub fn compact_range<K: AsRef<[u8]>>(&self, range: impl RangeBounds<K>) -> Result<()> {
+        self.inner().check_kept(self.id)?;
         let (lower, upper) = range_bounds(self.id, &range);
         self.inner().compact_range(&lower, upper.as_deref())
     }
@@ -266,7 +300,9 @@ impl Keyspace {
     }
 
     fn view(&self) -> Result<View> {
-        View::now(&self.handle)
+        let view = View::now(&self.handle)?;
+        check_kept_in(&view.super_version, self.id, self.name())?;
+        Ok(view)
     }
 
     fn put_if(&self, key: &[u8], value: &[u8], require: impl FnOnce(&mut Within<'_>)) -> Result<bool> {
@@ -282,11 +318,12 @@ impl Keyspace {
     }
 
     fn single(&self, add: impl FnOnce(&mut WriteBatch)) -> Result<()> {
+        self.inner().check_kept(self.id)?;
         let position = SINGLE.with(|batch| {
             let mut batch = batch.borrow_mut();
             batch.clear();
             add(&mut batch);
-            let written = self.inner().write(&self.inner().payload(&batch)?, 1);
+            let written = self.inner().write(&self.inner().payload(&batch)?, batch.len() as u32);
             if batch.byte_len() > KEEP_SINGLE {
                 *batch = WriteBatch::new();
             }
@@ -340,6 +377,9 @@ impl Inner {
         let early = planted(Bug::NumberBeforeView).then(|| self.visible.0.load(Ordering::Acquire));
         // The order of these two lines is `read` R1.
         let view = self.super_version.load();
+        if view.is_dropped(key) {
+            check_kept_in(&view, id, "")?;
+        }
         match snapshot {
             Some(Moment { seq, now }) => read(&view, (key, hash), seq, &|| now),
             None => {

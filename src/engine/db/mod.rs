@@ -15,6 +15,7 @@ mod counters;
 mod deadline;
 mod flush;
 mod futures;
+mod gaps;
 mod group_sync;
 mod guard;
 mod inner;
@@ -175,6 +176,32 @@ impl Db {
     /// [`Error::Closed`].
     pub fn keyspaces(&self) -> Result<Vec<String>> {
         self.inner().keyspace_names()
+    }
+
+    /// Ends the keyspace `name` with all that is in it. Its disk space comes back at once, but for what shares a file with others,
+    /// and what iterators that exist still read.
+    ///
+    /// Durable when it returns, and with it all that was written before. Every handle of the keyspace, and every snapshot of it,
+    /// gives [`Error::KeyspaceDropped`] from then on; iterators that exist may be read to their end. A keyspace that is made
+    /// under the same name later is another one, and empty. Waits for a compaction that runs; keeps writes out for two syncs.
+    ///
+    /// ```
+    /// # use siltstone::{Db, Error};
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let db = Db::open(folder.path().join("db"))?;
+    /// let drafts = db.keyspace("drafts")?;
+    /// drafts.put("1", "once upon a time")?;
+    /// db.drop_keyspace("drafts")?;
+    /// assert!(matches!(drafts.get("1"), Err(Error::KeyspaceDropped { .. })));
+    /// assert_eq!(db.keyspace("drafts")?.get("1")?, None);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] when there is none of this name; [`Error::DiskFull`], [`Error::ReadOnly`], [`Error::Closed`],
+    /// [`Error::Io`]. Then nothing was dropped, unless an open after [`Error::ReadOnly`] finds that it was.
+    pub fn drop_keyspace(&self, name: &str) -> Result<()> {
+        self.inner().drop_keyspace(name)
     }
 
     /// Does all writes of `batch`, or none of them: for readers, and after a crash.

@@ -10,7 +10,7 @@
 //! No table is opened on the way. A crash anywhere leaves the same state to the next open: steps 1 to 3 change nothing that
 //! is named, and step 4 only adds a segment that continues the log where it ended.
 
-use super::commit::MAX_SEALED;
+use super::commit::{MAX_SEALED, put_in_buffer};
 use super::compact::table_options;
 use super::group_sync::GroupSync;
 use super::inner::{Buffers, Committer, Inner, LogStart, Parts};
@@ -21,14 +21,15 @@ use crate::engine::compaction::retain::Retain;
 use crate::engine::filename::FileName;
 use crate::engine::header::FileKind;
 use crate::engine::iter::Merge;
-use crate::engine::key::{Kind, Trailer, hash};
+use crate::engine::key::{KeyspaceId, Kind};
 use crate::engine::manifest::set::Opened;
 use crate::engine::manifest::{self, Edit, Manifest, Presence};
 use crate::engine::memory::Use;
 use crate::engine::memtable::{self, Memtable};
 use crate::engine::options::Options;
 use crate::engine::read::{LazyTable, SuperVersion, TableFiles};
-use crate::engine::sstable::TableSummary;
+use crate::engine::sstable::{TableOptions, TableSummary};
+use crate::engine::tombstones::Tombstone;
 use crate::engine::wal::reader::{self, Cut, Load, Recovered, Request};
 use crate::engine::wal::record::Record;
 use crate::engine::wal::{segment, writer::Writer};
@@ -114,6 +115,8 @@ pub struct Opening {
     /// Buffers filled from the log, oldest first, tables that earlier ones became, and the highest log number seen.
     pub full: Vec<Arc<Memtable>>,
     pub flushed: Vec<TableSummary>,
+    /// The deletions of ranges in them.
+    deleted: Vec<Tombstone>,
     pub filling: memtable::Writer,
     newest_log: u64,
     next_table: u64,
@@ -167,6 +170,7 @@ impl Opening {
             report,
             full: Vec::new(),
             flushed: Vec::new(),
+            deleted: Vec::new(),
             filling,
             newest_log: 0,
             next_table,
@@ -257,19 +261,21 @@ impl Opening {
             let entry = entry.map_err(|(at, why)| {
                 Error::corruption(path, offset + at as u64, "batch in a log record", why)
             })?;
-            if !entry.kind.is_supported() {
+            if !entry.kind.is_supported_in_log() {
                 return Err(Error::Incompatible {
                     path: path.to_path_buf(),
                     what: "entry kind",
                     found: (entry.kind as u8).to_string(),
-                    supported: "puts, expiring ones, and deletes".into(),
+                    supported: "puts, expiring ones, and deletes, of ranges too".into(),
                 });
             }
             if seq == end {
                 return miscounted("more");
             }
-            self.expires |= entry.kind == Kind::PutExpiring;
-            self.filling.insert(entry.key, hash(entry.key), Trailer::new(seq, entry.kind), entry.value);
+            if self.is_kept(entry.key) {
+                self.expires |= entry.kind == Kind::PutExpiring;
+                put_in_buffer(&mut self.filling, &entry, seq);
+            }
             seq += 1;
         }
         if seq < end {
@@ -285,11 +291,18 @@ impl Opening {
     /// is no longer needed; a crash before leaves a table that no edit names.
     fn flush_full(&mut self) -> Result<()> {
         let next_number = AtomicU64::new(self.next_table);
+        let deleted: Vec<Tombstone> = self.full.iter().flat_map(|m| m.deleted_ranges().cloned()).collect();
         let mut cursor = Merge::new(self.full.iter().flat_map(|m| m.cursors()).collect());
         let output = Output {
             files: &self.files,
             next_number: &next_number,
-            template: table_options(&self.options, &self.files, self.options.compression.upper),
+            template: TableOptions {
+                clean_seq: self.full.iter().filter_map(|m| m.max_seq()).max().unwrap_or(0),
+                ..table_options(&self.options, &self.files, self.options.compression.upper)
+            },
+            deleted: &deleted.iter().collect(),
+            // What belongs to a dropped keyspace was left out when it was read.
+            dropped: None,
             table_bytes: u64::MAX,
             input_bytes: 0,
             still_wanted: &|| Ok(()),
@@ -304,8 +317,16 @@ impl Opening {
             Err(Error::DiskFull { .. }) => return Ok(()),
             Err(error) => return Err(error),
         }
+        self.deleted.extend(deleted);
         self.full.clear();
         Ok(())
+    }
+
+    /// Whether a key is of a keyspace that was not dropped (`keyspaces` Y1).
+    fn is_kept(&self, key: &[u8]) -> bool {
+        let known = &self.manifest.registry().keyspaces;
+        let (id, _) = KeyspaceId::split(key).unwrap_or((KeyspaceId::DEFAULT, key));
+        id == KeyspaceId::DEFAULT || known.contains_key(&id) || planted(Bug::ReplayDroppedKeyspace)
     }
 
     fn next_buffer(&mut self) {
@@ -332,6 +353,7 @@ impl Opening {
             next_table: Some(self.next_table),
             last_seq: self.flushed.iter().map(|table| table.max_seq).max(),
             added: std::mem::take(&mut self.flushed).into_iter().map(|table| (0, table)).collect(),
+            tombstones: std::mem::take(&mut self.deleted),
             ..Edit::default()
         };
         let files = Arc::clone(&self.files);
@@ -339,11 +361,9 @@ impl Opening {
         self.manifest.commit(&edit, &mut |summary| LazyTable::new(Arc::clone(&files), summary))?;
         let expires = self.has_expiring();
         let active = Arc::clone(self.filling.memtable());
-        let super_version = SuperVersion {
-            active,
-            sealed: self.full.iter().rev().map(Arc::clone).collect(),
-            version: Arc::clone(self.manifest.version()),
-        };
+        let sealed = self.full.iter().rev().map(Arc::clone).collect();
+        let dropped = super::keyspaces::dropped(self.manifest.registry());
+        let super_version = SuperVersion::new(active, sealed, Arc::clone(self.manifest.version()), dropped);
         let sealed = self.full.into_iter().map(|memtable| (memtable, first)).collect();
         Ok(Inner::new(Parts {
             observes: false,

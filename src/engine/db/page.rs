@@ -5,10 +5,11 @@
 
 use super::close::Handle;
 use super::keyspace::Keyspace;
-use super::range::{Range, range_bounds};
+use super::range::Range;
 use super::snapshot::Snapshot;
 use super::token::Token;
 use crate::engine::key::KeyspaceId;
+use crate::engine::key::range_bounds;
 use crate::engine::slice::Slice;
 use crate::{Error, Result};
 use std::ops::Bound;

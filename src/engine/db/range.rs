@@ -4,14 +4,14 @@
 //! backward, and changing direction costs no repositioning. The ends meet by comparing keys.
 
 use super::close::Handle;
+use super::gaps::WORTH_A_NOTE;
 use super::snapshot_list::Moment;
 use crate::engine::iter::Merge;
 use crate::engine::key::KeyspaceId;
-use crate::engine::read::{Source, SuperVersion, Visible};
+use crate::engine::read::{Covered, Pair, Source, SuperVersion, Visible};
 use crate::engine::slice::Slice;
 use crate::sync::atomic::Ordering;
 use crate::{Error, Result};
-use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 
 /// An ordered walk over keys and values, from both ends.
@@ -42,9 +42,32 @@ pub(super) struct View {
     pub hold: Arc<Handle>,
 }
 
+impl View {
+    /// Where a walk from `lower` on may begin, when it is known that nothing is there for a while.
+    fn behind_gap(&self, lower: &[u8]) -> Option<Vec<u8>> {
+        let gaps = &self.hold.inner().gaps;
+        if gaps.are_known() && self.is_current() { gaps.behind(lower, self.moment) } else { None }
+    }
+
+    /// Notes that nothing is there for a while.
+    fn note_gap(&self, gap: (&[u8], &[u8])) {
+        let inner = self.hold.inner();
+        if !inner.gaps.are_known() {
+            let committer = inner.commit.lock();
+            inner.gaps.begin(committer.next_seq - 1);
+        }
+        inner.gaps.note_gap(gap, self.moment, || self.is_current());
+    }
+
+    /// Whether it has all writes so far.
+    fn is_current(&self) -> bool {
+        Arc::ptr_eq(&self.super_version, &self.hold.inner().super_version.load())
+    }
+}
+
 #[derive(Default)]
 struct End {
-    visible: Option<Visible<Merge<Source>>>,
+    visible: Option<Visible<Covered<Merge<Source>>>>,
     /// The engine key given out last at this end.
     last: Option<Slice>,
 }
@@ -155,27 +178,49 @@ impl Range {
     }
 
     fn step(&mut self, forward: bool) -> Result<Option<(Slice, Slice)>> {
-        let view = self.view.as_ref().map_err(Error::clone)?;
+        let pair = if forward && self.front.visible.is_none() { self.first()? } else { self.walk(forward)? };
+        let Some((key, found)) = pair else { return Ok(None) };
         let (end, other) =
             if forward { (&mut self.front, &self.back) } else { (&mut self.back, &self.front) };
-        let upper = self.upper.as_deref();
-        let visible = end.visible.get_or_insert_with(|| {
-            let cursor = view.super_version.cursor(&self.lower, upper);
-            let mut visible = Visible::new(cursor, view.moment.seq, view.moment.now);
-            if self.keys_only {
-                visible.without_values();
-            }
-            visible
-        });
-        let pair =
-            if forward { visible.next(&self.lower, upper)? } else { visible.prev(&self.lower, upper)? };
-        let Some((key, found)) = pair else { return Ok(None) };
         let is_met = |last: &Slice| if forward { key >= *last } else { key <= *last };
         if other.last.as_ref().is_some_and(is_met) {
             return Ok(None);
         }
         end.last = Some(key.clone());
         Ok(Some((key.skip(self.keyspace.prefix_len()), found.value)))
+    }
+
+    /// The first step from the front: over a gap, where one is known (`gaps`).
+    fn first(&mut self) -> Result<Option<Pair>> {
+        let view = self.view.as_ref().map_err(Error::clone)?;
+        let behind = view.behind_gap(&self.lower);
+        let asked = behind.map(|lower| std::mem::replace(&mut self.lower, lower));
+        let pair = self.walk(true)?;
+        let passed = self.front.visible.as_ref().map_or(0, Visible::passed);
+        let found = pair.as_ref().map(|(key, _)| &**key).or(self.upper.as_deref());
+        if let (true, Some(end), Ok(view)) = (passed >= WORTH_A_NOTE, found, &self.view) {
+            view.note_gap((asked.as_ref().unwrap_or(&self.lower).as_slice(), end));
+        }
+        // The gap is one of this moment: whoever refreshes the iterator begins where it did.
+        if let Some(asked) = asked {
+            self.lower = asked;
+        }
+        Ok(pair)
+    }
+
+    fn walk(&mut self, forward: bool) -> Result<Option<Pair>> {
+        let view = self.view.as_ref().map_err(Error::clone)?;
+        let end = if forward { &mut self.front } else { &mut self.back };
+        let upper = self.upper.as_deref();
+        let visible = end.visible.get_or_insert_with(|| {
+            let Moment { seq, now } = view.moment;
+            let mut visible = Visible::new(view.super_version.cursor(&self.lower, upper, seq), seq, now);
+            if self.keys_only {
+                visible.without_values();
+            }
+            visible
+        });
+        if forward { visible.next(&self.lower, upper) } else { visible.prev(&self.lower, upper) }
     }
 
     fn yielded(&mut self, forward: bool) -> Option<Result<(Slice, Slice)>> {
@@ -233,72 +278,5 @@ impl std::fmt::Debug for Range {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let upper = self.upper.as_deref().unwrap_or_default().escape_ascii();
         write!(f, "Range(\"{}\"..\"{upper}\")", self.lower.escape_ascii())
-    }
-}
-
-/// Engine-key limits of a range of user keys: the first key in it, and the first behind it.
-pub(super) fn range_bounds<K: AsRef<[u8]>>(
-    keyspace: KeyspaceId,
-    range: &impl RangeBounds<K>,
-) -> (Vec<u8>, Option<Vec<u8>>) {
-    // The key right behind a key is the key with a zero byte appended.
-    let engine_key = |key: &K, behind: bool| {
-        let mut out = Vec::with_capacity(key.as_ref().len() + 5);
-        keyspace.put_prefix(&mut out);
-        out.extend_from_slice(key.as_ref());
-        if behind {
-            out.push(0);
-        }
-        out
-    };
-    let mut all = Vec::new();
-    keyspace.put_prefix(&mut all);
-    let upper = match range.end_bound() {
-        Bound::Included(key) => Some(engine_key(key, true)),
-        Bound::Excluded(key) => Some(engine_key(key, false)),
-        Bound::Unbounded => prefix_end(&all),
-    };
-    let lower = match range.start_bound() {
-        Bound::Included(key) => engine_key(key, false),
-        Bound::Excluded(key) => engine_key(key, true),
-        Bound::Unbounded => all,
-    };
-    (lower, upper)
-}
-
-/// Engine-key limits of all user keys that begin with `prefix`.
-pub(super) fn prefix_bounds(keyspace: KeyspaceId, prefix: &[u8]) -> (Vec<u8>, Option<Vec<u8>>) {
-    let mut lower = Vec::with_capacity(prefix.len() + 4);
-    keyspace.put_prefix(&mut lower);
-    lower.extend_from_slice(prefix);
-    let upper = prefix_end(&lower);
-    (lower, upper)
-}
-
-/// The first byte string that is greater than everything beginning with `prefix`.
-fn prefix_end(prefix: &[u8]) -> Option<Vec<u8>> {
-    let mut end = prefix.to_vec();
-    while let Some(last) = end.pop() {
-        if last < 0xff {
-            end.push(last + 1);
-            return Some(end);
-        }
-    }
-    None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn prefixes_end_where_the_next_one_begins() {
-        assert_eq!(prefix_end(b"ab"), Some(b"ac".to_vec()));
-        assert_eq!(prefix_end(b"a\xff\xff"), Some(b"b".to_vec()));
-        assert_eq!(prefix_end(b"\xff"), None);
-        let (lower, upper) = range_bounds::<&[u8]>(KeyspaceId::DEFAULT, &..);
-        assert_eq!((lower, upper), (vec![0], Some(vec![1])));
-        let (lower, upper) = range_bounds(KeyspaceId::DEFAULT, &("a"..="b"));
-        assert_eq!((&lower[..], upper.as_deref()), (&b"\0a"[..], Some(&b"\0b\0"[..])));
     }
 }

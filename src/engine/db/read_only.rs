@@ -276,11 +276,10 @@ fn publish((opening, recovered): (Opening, Recovered)) -> Result<Db> {
         spare_may_be_named: false,
         active: filling,
     };
-    let super_version = SuperVersion {
-        active: Arc::clone(committer.active.memtable()),
-        sealed: full.into_iter().rev().collect(),
-        version: Arc::clone(manifest.version()),
-    };
+    let active = Arc::clone(committer.active.memtable());
+    let dropped = super::keyspaces::dropped(manifest.registry());
+    let sealed = full.into_iter().rev().collect();
+    let super_version = SuperVersion::new(active, sealed, Arc::clone(manifest.version()), dropped);
     let inner = Inner::new(Parts {
         observes: true,
         next_table: state.next_table,

@@ -1,10 +1,11 @@
 //! A view that does not change.
 
 use super::close::Handle;
-use super::range::{Range, View, prefix_bounds, range_bounds};
+use super::keyspaces::check_kept_in;
+use super::range::{Range, View};
 use super::snapshot_list::Moment;
 use crate::engine::batch::KeyspaceRef;
-use crate::engine::key::KeyspaceId;
+use crate::engine::key::{KeyspaceId, prefix_bounds, range_bounds};
 use crate::engine::slice::Slice;
 use crate::{Error, Result};
 use std::ops::RangeBounds;
@@ -43,7 +44,7 @@ impl Snapshot {
     /// The same moment of another keyspace of the same database. One that was made later is empty.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] for a keyspace of another database.
+    /// [`Error::InvalidArgument`] for a keyspace of another database, [`Error::KeyspaceDropped`].
     pub fn within(&self, keyspace: impl Into<KeyspaceRef>) -> Result<Snapshot> {
         let keyspace = keyspace.into();
         if keyspace.opening != self.handle.inner().opening {
@@ -51,6 +52,7 @@ impl Snapshot {
                 "the keyspace belongs to another database than the snapshot, or to an earlier opening of it: ask this one for the keyspace",
             ));
         }
+        self.handle.inner().check_kept(keyspace.id)?;
         let mut same = self.clone();
         same.id = keyspace.id;
         Ok(same)
@@ -115,6 +117,7 @@ impl Snapshot {
         let inner = self.handle.inner();
         inner.check_readable()?;
         let super_version = inner.super_version.load_full();
+        check_kept_in(&super_version, self.id, "")?;
         Ok(View { super_version, moment: self.moment, hold: Arc::clone(&self.handle) })
     }
 }

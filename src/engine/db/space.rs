@@ -129,7 +129,8 @@ impl Inner {
 
     /// An error unless the batch does nothing but delete.
     pub fn refuse_puts(&self, payload: &[u8]) -> Result<()> {
-        if batch::entries(payload).all(|entry| entry.is_ok_and(|entry| entry.kind == Kind::Delete)) {
+        let deletes = |kind| matches!(kind, Kind::Delete | Kind::DeleteRange);
+        if batch::entries(payload).all(|entry| entry.is_ok_and(|entry| deletes(entry.kind))) {
             return Ok(());
         }
         match self.want_of_space() {

@@ -101,6 +101,8 @@ pub struct Stats {
     pub expiring: u64,
     /// How long ago the earliest expiry was that is still on disk or in a buffer, in seconds; 0 when nothing has expired.
     pub expiry_lag_seconds: f64,
+    /// Deletions of ranges that reads still have to look at: in write buffers, and those that tables need.
+    pub range_tombstones: usize,
     /// Live snapshots.
     pub snapshots: usize,
     /// The oldest one's sequence number.
@@ -162,6 +164,7 @@ impl Inner {
             longest_stall_seconds: c.longest_stall.lock().as_secs_f64(),
             expiring: view.version.tables().map(|(_, t)| t.summary.expiring).sum(),
             expiry_lag_seconds: self.expiry_lag(&view).as_secs_f64(),
+            range_tombstones: view.range_tombstones(),
             snapshots,
             oldest_snapshot,
             read_only: self.why_read_only(),
@@ -276,6 +279,9 @@ impl Stats {
                 "expired       the earliest {:.1} s ago, not cleared away yet",
                 self.expiry_lag_seconds
             )?;
+        }
+        if self.range_tombstones > 0 {
+            writeln!(f, "range deletes {} that reads look at", self.range_tombstones)?;
         }
         if let Some(oldest) = self.oldest_snapshot {
             writeln!(f, "snapshots     {}, the oldest at sequence {oldest}", self.snapshots)?;

@@ -93,15 +93,11 @@ impl<C: Cursor> Merge<C> {
         })
     }
 
-    /// Moves the winner one step the way the merge goes.
+    /// Moves the winner, the way the merge goes.
     #[inline]
-    fn step(&mut self) -> Result<()> {
+    fn step(&mut self, advance: impl FnOnce(&mut C) -> Result<()>) -> Result<()> {
         let Some(index) = self.heap.first().map(|node| node.source) else { return Ok(()) };
-        let moved = match self.sources.get_mut(index as usize) {
-            Some(source) if self.way == Way::Forward => source.next(),
-            Some(source) => source.prev(),
-            None => Ok(()),
-        };
+        let moved = self.sources.get_mut(index as usize).map_or(Ok(()), advance);
         if moved.is_err() {
             self.heap.clear();
             return moved;
@@ -210,12 +206,26 @@ impl<C: Cursor> Cursor for Merge<C> {
 
     #[inline]
     fn next(&mut self) -> Result<()> {
-        if self.way == Way::Forward { self.step() } else { self.turn(Way::Forward) }
+        if self.way == Way::Forward { self.step(C::next) } else { self.turn(Way::Forward) }
     }
 
     #[inline]
     fn prev(&mut self) -> Result<()> {
-        if self.way == Way::Backward { self.step() } else { self.turn(Way::Backward) }
+        if self.way == Way::Backward { self.step(C::prev) } else { self.turn(Way::Backward) }
+    }
+
+    fn pass(&mut self, key: &[u8], seq: u64) -> Result<()> {
+        match self.way {
+            Way::Forward => self.step(|source| source.pass(key, seq)),
+            Way::Backward => self.turn(Way::Forward),
+        }
+    }
+
+    fn pass_back(&mut self, key: &[u8], seq: u64) -> Result<()> {
+        match self.way {
+            Way::Backward => self.step(|source| source.pass_back(key, seq)),
+            Way::Forward => self.turn(Way::Backward),
+        }
     }
 
     #[inline]

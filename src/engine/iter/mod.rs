@@ -31,6 +31,16 @@ pub trait Cursor: Send {
     fn next(&mut self) -> Result<()>;
     /// Goes to the entry before.
     fn prev(&mut self) -> Result<()>;
+    /// Goes to a later entry, over as many as it can pass at once of those that come before `key` and have a sequence number
+    /// below `seq`. It need not pass more than the one that it is at.
+    fn pass(&mut self, _key: &[u8], _seq: u64) -> Result<()> {
+        self.next()
+    }
+    /// Goes to an earlier entry, over as many as it can pass at once of those that are at `key` or come after it and have a
+    /// sequence number below `seq`. It need not pass more than the one that it is at.
+    fn pass_back(&mut self, _key: &[u8], _seq: u64) -> Result<()> {
+        self.prev()
+    }
     /// True when it is at an entry.
     fn valid(&self) -> bool;
     /// The engine key of the entry.

@@ -7,7 +7,7 @@
 //!     33     7  zero
 //!     40     8  clean: the length of the manifest; dirty: zero
 //!     48     4  clean: the crc of its last record; dirty: zero
-//!     52     4  zero
+//!     52     4  clean: how many deletions only the manifest knows; dirty: zero
 //!     56     8  clean: the last sequence number; dirty: zero
 //!     64     4  crc of bytes 32..64, bound to the place
 //! ```
@@ -59,6 +59,8 @@ pub struct CleanEnd {
     pub chain: u32,
     /// The last sequence number in use.
     pub last_seq: u64,
+    /// How many deletions of ranges are in the manifest, and keyspaces were dropped: without it, what they deleted is back.
+    pub deletions: u32,
 }
 
 impl Current {
@@ -76,13 +78,13 @@ impl Current {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let (state, end) = match self.state {
-            State::Dirty => (0, CleanEnd { manifest_len: 0, chain: 0, last_seq: 0 }),
+            State::Dirty => (0, CleanEnd { manifest_len: 0, chain: 0, last_seq: 0, deletions: 0 }),
             State::Clean(end) => (1, end),
         };
         let mut body = vec![state, 0, 0, 0, 0, 0, 0, 0];
         body.extend_from_slice(&end.manifest_len.to_le_bytes());
         body.extend_from_slice(&end.chain.to_le_bytes());
-        body.extend_from_slice(&[0; 4]);
+        body.extend_from_slice(&end.deletions.to_le_bytes());
         body.extend_from_slice(&end.last_seq.to_le_bytes());
         let crc = self.place().crc(HEADER_LEN as u64, &[&body]);
         let mut out = header::encode(&self.place()).to_vec();
@@ -171,7 +173,7 @@ impl Staged {
 fn read_body(body: &[u8]) -> Option<(u8, CleanEnd)> {
     let mut r = Reader::new(body);
     let (state, zeros) = (r.u8()?, r.array::<7>()?);
-    let (manifest_len, chain, more_zeros, last_seq) = (r.u64()?, r.u32()?, r.u32()?, r.u64()?);
-    let end = CleanEnd { manifest_len, chain, last_seq };
-    (zeros == [0; 7] && more_zeros == 0).then_some((state, end))
+    let (manifest_len, chain, deletions, last_seq) = (r.u64()?, r.u32()?, r.u32()?, r.u64()?);
+    let end = CleanEnd { manifest_len, chain, last_seq, deletions };
+    (zeros == [0; 7]).then_some((state, end))
 }

@@ -19,8 +19,8 @@ pub fn describe_current(path: &Path, bytes: &[u8]) -> Result<String> {
     let state = match state {
         State::Dirty => "dirty".to_owned(),
         State::Clean(end) => format!(
-            "clean: the manifest has {} bytes and ends with {:08x}; last sequence number {}",
-            end.manifest_len, end.chain, end.last_seq
+            "clean: the manifest has {} bytes and ends with {:08x}; last sequence number {}; {} deletions in the manifest alone",
+            end.manifest_len, end.chain, end.last_seq, end.deletions
         ),
     };
     Ok(format!("current of database {database:016x}\n  manifest {manifest}\n  {state}\n"))
@@ -80,6 +80,13 @@ impl fmt::Display for Edit {
         for (level, table) in &self.added {
             write!(f, "  add to level {level} ")?;
             write_table(f, table)?;
+        }
+        for seq in &self.retired {
+            writeln!(f, "  range deletion {seq} is done")?;
+        }
+        for t in &self.tombstones {
+            let (start, end) = (t.start.escape_ascii(), t.end.escape_ascii());
+            writeln!(f, "  range deletion {}: from \"{start}\" up to, without, \"{end}\"", t.seq)?;
         }
         let numbers = [
             ("min log", self.min_log),

@@ -18,9 +18,10 @@
 //!   8  a keyspace is dropped: id varint
 //!   9  the lowest keyspace id never used: varint
 //!  10  a log is sealed: number varint, length of what was written to it varint, checksum u32
-//!  11  reserved: a range of keys is deleted
+//!  11  a range of keys was deleted: seq varint, first key bytes, first key behind it bytes
 //!  12  reserved: the options the files were written with
 //!  13  the log position of the first byte of the lowest log still needed: varint
+//!  14  no table needs the deletion of a range any more: seq varint
 //!  16  what values of a keyspace live for: id varint, milliseconds varint, 0 for ever
 //!  17  the time, in milliseconds since 1970: varint
 //! ```
@@ -28,12 +29,14 @@
 //! (E1) A field whose tag is below 128 and unknown is refused: skipping it could lose data. One from 128 on may be skipped.
 //! (E2) A field is used to its last byte, and none of 3, 4, 5, 6, 9, 13, 17 comes twice.
 //! (E3) Removals come before additions, so a table may be removed from one level and added to another.
+//! (E4) A deleted range begins and ends in one keyspace, as in the log.
 
 use super::LEVELS;
 use crate::engine::coding::{Reader, put_bytes, put_varint};
 use crate::engine::filename::MAX_NUMBER;
-use crate::engine::key::{KeyspaceId, MAX_SEQ};
+use crate::engine::key::{KeyspaceId, MAX_SEQ, is_stored_range};
 use crate::engine::sstable::summary::TableSummary;
+use crate::engine::tombstones::Tombstone;
 use crate::{Error, Result};
 use std::path::Path;
 
@@ -47,6 +50,8 @@ const KEYSPACE_CREATED: u64 = 7;
 const KEYSPACE_DROPPED: u64 = 8;
 const NEXT_KEYSPACE: u64 = 9;
 const LOG_SEALED: u64 = 10;
+const RANGE_DELETED: u64 = 11;
+const RANGE_CLEAN: u64 = 14;
 const LOG_BASE: u64 = 13;
 const KEYSPACE_TTL: u64 = 16;
 const TIME: u64 = 17;
@@ -62,6 +67,10 @@ pub struct Edit {
     pub added: Vec<(u8, TableSummary)>,
     /// Tables that go out of force: level and number.
     pub removed: Vec<(u8, u64)>,
+    /// Deletions of ranges that are not in the log any more, and concern tables.
+    pub tombstones: Vec<Tombstone>,
+    /// The numbers of those that concern none any more.
+    pub retired: Vec<u64>,
     /// The lowest log still needed.
     pub min_log: Option<u64>,
     /// The log position of its first byte.
@@ -129,6 +138,7 @@ impl Edit {
                 field(out, tag, &mut body, |b| put_varint(b, number));
             }
         }
+        self.encode_ranges(out, &mut body);
         for (id, name) in &self.created_keyspaces {
             field(out, KEYSPACE_CREATED, &mut body, |b| {
                 put_varint(b, u64::from(id.0));
@@ -154,6 +164,19 @@ impl Edit {
         bytes
     }
 
+    fn encode_ranges(&self, out: &mut Vec<u8>, body: &mut Vec<u8>) {
+        for seq in &self.retired {
+            field(out, RANGE_CLEAN, body, |b| put_varint(b, *seq));
+        }
+        for tombstone in &self.tombstones {
+            field(out, RANGE_DELETED, body, |b| {
+                put_varint(b, tombstone.seq);
+                put_bytes(b, &tombstone.start);
+                put_bytes(b, &tombstone.end);
+            });
+        }
+    }
+
     /// Reads an edit that begins at `offset` of the manifest `path`.
     ///
     /// # Errors
@@ -176,7 +199,7 @@ impl Edit {
                         path: path.to_path_buf(),
                         what: "manifest field",
                         found: tag.to_string(),
-                        supported: "fields 1 to 10, 13, 16 and 17".into(),
+                        supported: "fields 1 to 11, 13, 14, 16 and 17".into(),
                     });
                 }
                 _ => {
@@ -207,6 +230,8 @@ impl Edit {
                 let name = r.take(r.rest().len())?;
                 self.created_keyspaces.push((id, std::str::from_utf8(name).ok()?.to_owned()));
             }
+            RANGE_DELETED => self.tombstones.push(read_tombstone(r)?),
+            RANGE_CLEAN => self.retired.push(r.varint_up_to(MAX_SEQ)?),
             KEYSPACE_DROPPED => self.dropped_keyspaces.push(read_keyspace(r)?),
             LOG_SEALED => {
                 self.sealed_logs.push(SealedLog {
@@ -259,6 +284,12 @@ fn read_table(r: &mut Reader<'_>) -> Option<TableSummary> {
         max_expiry: r.varint()?,
         raw_bytes: r.varint()?,
     })
+}
+
+fn read_tombstone(r: &mut Reader<'_>) -> Option<Tombstone> {
+    let seq = r.varint_up_to(MAX_SEQ)?;
+    let (start, end) = (r.bytes()?, r.bytes()?);
+    is_stored_range(start, end).then(|| Tombstone { seq, start: start.into(), end: end.into() })
 }
 
 fn read_level(r: &mut Reader<'_>) -> Option<u8> {

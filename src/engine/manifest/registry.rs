@@ -7,6 +7,7 @@
 use super::edit::{Edit, SealedLog};
 use crate::engine::key::KeyspaceId;
 use crate::engine::sstable::summary::TableSummary;
+use crate::engine::tombstones::Tombstone;
 use std::collections::BTreeMap;
 
 /// What the manifest knows besides tables.
@@ -76,6 +77,9 @@ impl Registry {
             grow(&mut self.last_seq, Some(table.max_seq));
             grow(&mut self.next_table, Some(table.number.saturating_add(1)));
         }
+        for tombstone in &edit.tombstones {
+            grow(&mut self.last_seq, Some(tombstone.seq));
+        }
         for id in &edit.dropped_keyspaces {
             if self.keyspaces.remove(id).is_none() {
                 return Err(format!("keyspace {} is dropped, but there is none", id.0));
@@ -97,6 +101,12 @@ impl Registry {
         Ok(())
     }
 
+    /// How many keyspaces there were that are not there any more.
+    #[must_use]
+    pub fn dropped(&self) -> usize {
+        (self.next_keyspace as usize).saturating_sub(1).saturating_sub(self.keyspaces.len())
+    }
+
     fn create(&mut self, id: KeyspaceId, name: &str) -> Result<(), String> {
         if id == KeyspaceId::DEFAULT || self.keyspaces.values().any(|other| other == name) {
             return Err(format!("keyspace {} \"{}\" is created, but it exists", id.0, name.escape_debug()));
@@ -108,12 +118,18 @@ impl Registry {
         Ok(())
     }
 
-    /// The edit that leads from nothing to here.
+    /// The edit that leads from nothing to here, with these tables and deletions of ranges.
     #[must_use]
-    pub fn snapshot<'a>(&self, tables: impl Iterator<Item = (u8, &'a TableSummary)>) -> Edit {
+    pub fn snapshot<'a>(
+        &self,
+        tables: impl Iterator<Item = (u8, &'a TableSummary)>,
+        tombstones: impl Iterator<Item = &'a Tombstone>,
+    ) -> Edit {
         Edit {
             added: tables.map(|(level, table)| (level, table.clone())).collect(),
             removed: Vec::new(),
+            tombstones: tombstones.cloned().collect(),
+            retired: Vec::new(),
             min_log: Some(self.min_log),
             log_base: Some(self.log_base),
             newest_log: Some(self.newest_log),
@@ -175,6 +191,9 @@ mod tests {
             }))
             .unwrap();
         assert_eq!(r.sealed_logs.keys().copied().collect::<Vec<_>>(), [4], "log 3 is not needed any more");
-        assert_eq!(Registry::default().apply(&r.snapshot(std::iter::empty())).unwrap(), r);
+        assert_eq!(
+            Registry::default().apply(&r.snapshot(std::iter::empty(), std::iter::empty())).unwrap(),
+            r
+        );
     }
 }

@@ -11,6 +11,7 @@ use crate::engine::checksum::Place;
 use crate::engine::filename::FileName;
 use crate::engine::header::{self, HEADER_LEN};
 use crate::engine::sstable::summary::TableSummary;
+use crate::engine::tombstones::Tombstone;
 use crate::vfs::{Dir, Mode, OpenFile};
 use crate::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,14 +70,13 @@ pub fn load(dir: &Dir, current: &Current, mode: Mode) -> Result<(OpenFile, Conte
 /// # Errors
 /// [`Error::Corruption`], [`Error::Incompatible`].
 pub fn read(path: &Path, place: &Place, bytes: &[u8]) -> Result<Contents> {
-    let Replay { tables, registry, end, snapshot_len, torn, .. } =
-        Replay::walk(path, place, bytes, &mut Err)?;
-    let Some(snapshot_len) = snapshot_len else {
-        let why = torn.map_or("it has no record".into(), |torn| torn.why);
+    let replay = Replay::walk(path, place, bytes, &mut Err)?;
+    let (snapshot, end) = (replay.snapshot(), replay.end);
+    let Some(snapshot_len) = replay.snapshot_len else {
+        let why = replay.torn.map_or("it has no record".into(), |torn| torn.why);
         return Err(Error::corruption(path, end.offset, "manifest snapshot", why));
     };
-    let snapshot = registry.snapshot(tables.values().map(|(level, table)| (*level, table)));
-    Ok(Contents { snapshot, end, snapshot_len, torn })
+    Ok(Contents { snapshot, end, snapshot_len, torn: replay.torn })
 }
 
 /// A walk over all edits.
@@ -85,6 +85,8 @@ pub struct Replay {
     pub tables: BTreeMap<u64, (u8, TableSummary)>,
     /// Tables that an edit took out of force for good.
     pub gone: BTreeSet<u64>,
+    /// The deletions of ranges in force, by number.
+    pub tombstones: BTreeMap<u64, Tombstone>,
     /// Everything else.
     pub registry: Registry,
     /// Where the chain ends.
@@ -110,6 +112,7 @@ impl Replay {
         let mut replay = Replay {
             tables: BTreeMap::new(),
             gone: BTreeSet::new(),
+            tombstones: BTreeMap::new(),
             registry: Registry::default(),
             end: ChainEnd { offset: HEADER_LEN as u64, crc: 0 },
             snapshot_len: None,
@@ -148,6 +151,13 @@ impl Replay {
         }
     }
 
+    /// The edit that leads from nothing to where the walk has come.
+    #[must_use]
+    pub fn snapshot(&self) -> Edit {
+        let tables = self.tables.values().map(|(level, table)| (*level, table));
+        self.registry.snapshot(tables, self.tombstones.values())
+    }
+
     fn take(&mut self, path: &Path, at: u64, payload: &[u8]) -> Result<()> {
         let edit = Edit::decode(path, at + record::RECORD_HEADER_LEN as u64, payload)?;
         let fits = self.registry.absorb(&edit);
@@ -170,6 +180,17 @@ impl Replay {
             self.gone.remove(&number);
             if self.tables.insert(number, (level, table)).is_some() {
                 fits = Err(format!("table {number} is added to level {level}, but it is already there"));
+            }
+        }
+        for seq in edit.retired {
+            if self.tombstones.remove(&seq).is_none() {
+                fits = Err(format!("range deletion {seq} is done, but there is none"));
+            }
+        }
+        for tombstone in edit.tombstones {
+            let seq = tombstone.seq;
+            if self.tombstones.insert(seq, tombstone).is_some() {
+                fits = Err(format!("range deletion {seq} is added, but it is already there"));
             }
         }
         fits

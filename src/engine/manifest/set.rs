@@ -257,7 +257,9 @@ impl<H> Manifest<H> {
             self.registry.last_seq = last_seq;
         }
         let last_seq = self.registry.last_seq;
-        let end = CleanEnd { manifest_len: self.end.offset, chain: self.end.crc, last_seq };
+        let deletions = self.version.tombstones().len().saturating_add(self.registry.dropped());
+        let deletions = u32::try_from(deletions).unwrap_or(u32::MAX);
+        let end = CleanEnd { manifest_len: self.end.offset, chain: self.end.crc, last_seq, deletions };
         let staged = Current { state: State::Clean(end), ..dirty(&self.place) }.stage(&self.dir)?;
         staged.install(&self.dir).map_err(|e| self.fail(e))?;
         self.clean = true;
@@ -360,7 +362,7 @@ impl<H> Manifest<H> {
 
 /// How long a new database's manifest is.
 pub(super) fn initial_len() -> u64 {
-    let payload = Registry::default().snapshot(std::iter::empty()).encode();
+    let payload = whole(&Version::<()>::empty(), &Registry::default()).encode();
     (HEADER_LEN + record::RECORD_HEADER_LEN + payload.len()) as u64
 }
 
@@ -377,7 +379,8 @@ fn write_new(dir: &Dir, place: &Place, payload: &[u8]) -> Result<(OpenFile, Chai
 /// The edit that leads from nothing to this state, all of it.
 #[must_use]
 pub fn whole<H>(version: &Version<H>, registry: &Registry) -> Edit {
-    registry.snapshot(version.tables().map(|(level, table)| (level as u8, &table.summary)))
+    let tables = version.tables().map(|(level, table)| (level as u8, &table.summary));
+    registry.snapshot(tables, version.tombstones().all())
 }
 
 fn first_payload<H>(version: &Version<H>, registry: &Registry) -> Result<Vec<u8>> {

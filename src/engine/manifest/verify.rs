@@ -3,7 +3,7 @@
 use super::current::{Current, State};
 use super::edit::Edit;
 use super::replay::{self, Contents};
-use super::set::Manifest;
+use super::set::{self, Manifest};
 use crate::engine::filename::FileName;
 use crate::vfs::Mode;
 use crate::{Error, Result};
@@ -41,8 +41,7 @@ impl<H> Manifest<H> {
                 ),
             );
         }
-        let in_force = self.version().tables().map(|(level, table)| (level as u8, &table.summary));
-        if by_number(snapshot) != by_number(self.registry().snapshot(in_force)) {
+        if by_number(snapshot) != by_number(set::whole(self.version(), self.registry())) {
             return damaged(0, "its edits lead to another state than the one in force".into());
         }
         file.len()

@@ -7,6 +7,8 @@
 //! (N2) An edit that names a table to remove which is not there, adds one that is, or breaks the order of a level makes no
 //!      version at all. What is in force is never a guess.
 //! (N3) A table that an edit removes from one level and adds to another keeps its handle: a move opens nothing.
+//! (N4) The deletions of ranges that tables may need are part of a version: an entry is gone for a reader of the version when one
+//!      of them covers it that is newer than the entry and not newer than the reader. A version has all up to `flushed`.
 
 pub use super::level::Violation;
 
@@ -14,6 +16,7 @@ use super::LEVELS;
 use super::edit::Edit;
 use super::level::{Level, TableRef};
 use crate::engine::sstable::summary::TableSummary;
+use crate::engine::tombstones::{Fragments, Tombstone};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -21,19 +24,96 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Version<H> {
     levels: [Level<H>; LEVELS],
+    tombstones: Arc<Deletions>,
+    flushed: u64,
+}
+
+/// The deletions of ranges that tables may need.
+#[derive(Debug, Default)]
+pub struct Deletions {
+    by_seq: BTreeMap<u64, Tombstone>,
+    fragments: Arc<Fragments>,
+}
+
+impl Deletions {
+    /// All of them, oldest first.
+    pub fn all(&self) -> impl Iterator<Item = &Tombstone> {
+        self.by_seq.values()
+    }
+
+    /// The one with this number.
+    #[must_use]
+    pub fn get(&self, seq: u64) -> Option<&Tombstone> {
+        self.by_seq.get(&seq)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_seq.len()
+    }
+
+    /// True when there are none.
+    #[inline]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_seq.is_empty()
+    }
+
+    /// Which keys they cover.
+    #[must_use]
+    pub fn fragments(&self) -> &Arc<Fragments> {
+        &self.fragments
+    }
+
+    /// Those after `edit`.
+    fn apply(&self, edit: &Edit) -> Result<Deletions, Violation> {
+        let (mut by_seq, mut fragments) = (self.by_seq.clone(), Fragments::clone(&self.fragments));
+        let wrong = |seq, why| Violation { level: 0, table: 0, why: format!("range deletion {seq} {why}") };
+        for seq in &edit.retired {
+            let old = by_seq.remove(seq).ok_or_else(|| wrong(seq, "is done, but there is none"))?;
+            fragments = fragments.without(&old);
+        }
+        for new in &edit.tombstones {
+            fragments = fragments.layered(new);
+            if by_seq.insert(new.seq, new.clone()).is_some() {
+                return Err(wrong(&new.seq, "is added, but it is already there"));
+            }
+        }
+        Ok(Deletions { by_seq, fragments: Arc::new(fragments) })
+    }
 }
 
 impl<H> Version<H> {
     /// A version without tables.
     #[must_use]
     pub fn empty() -> Version<H> {
-        Version { levels: std::array::from_fn(Level::empty) }
+        Version { levels: std::array::from_fn(Level::empty), tombstones: Arc::default(), flushed: 0 }
     }
 
     /// All levels, level 0 first.
     #[must_use]
     pub fn levels(&self) -> &[Level<H>; LEVELS] {
         &self.levels
+    }
+
+    /// The deletions of ranges that tables may need.
+    #[must_use]
+    pub fn tombstones(&self) -> &Deletions {
+        &self.tombstones
+    }
+
+    /// Whether a reader has to ask for deletions of ranges.
+    #[inline]
+    #[must_use]
+    pub fn has_tombstones(&self) -> bool {
+        !self.tombstones.is_empty()
+    }
+
+    /// The sequence number up to which writes are in tables, or hidden.
+    #[must_use]
+    pub fn flushed(&self) -> u64 {
+        self.flushed
     }
 
     /// The tables that may hold `key`, in the order in which the first hit is the newest.
@@ -94,7 +174,11 @@ impl<H> Version<H> {
             let kept = level.tables().iter().filter(|t| !gone.contains(&t.summary.number)).cloned();
             *level = Level::new(number, kept.chain(new.unwrap_or_default()).collect())?;
         }
-        Ok(Version { levels })
+        let tombstones = match edit.tombstones.is_empty() && edit.retired.is_empty() {
+            true => Arc::clone(&self.tombstones),
+            false => Arc::new(self.tombstones.apply(edit)?),
+        };
+        Ok(Version { levels, tombstones, flushed: self.flushed.max(edit.last_seq.unwrap_or(0)) })
     }
 
     /// The tables `edit` removes, by number.

@@ -52,6 +52,14 @@ impl<I: Index> Cursor for MemCursor<I> {
         forward!(self, c => c.prev())
     }
 
+    fn pass(&mut self, key: &[u8], seq: u64) -> Result<()> {
+        forward!(self, c => c.pass(key, seq))
+    }
+
+    fn pass_back(&mut self, key: &[u8], seq: u64) -> Result<()> {
+        forward!(self, c => c.pass_back(key, seq))
+    }
+
     #[inline]
     fn valid(&self) -> bool {
         forward!(self, c => c.valid())

@@ -5,11 +5,12 @@
 //! arena of entries ◀────┤
 //!                       └ list (the last 16 Ki) and sealed sorted runs, each     ordered reads: one cursor a part,
 //!                         entry in exactly one of them                           merged by whoever reads
+//! deleted ranges: beside the entries, for whoever reads to hold entries against them
 //! ```
 //!
 //! In reading order: [`arena`] holds the entries; [`hash_table`] finds one by its key; [`prefix`] says how keys are
-//! compared by one number; [`index`] is the seam behind which the list lies, [`skiplist`] the list, [`any_index`] that or the user's; [`run`] is a sealed
-//! list; [`writer`] writes; [`cursor`] walks.
+//! compared by one number; [`index`] is the seam behind which the list lies, [`skiplist`] the list, [`any_index`] that or the
+//! user's; [`run`] is a sealed list; [`ranges`] which ranges were deleted; [`writer`] writes; [`cursor`] walks.
 //!
 //! One writer at a time, a fact of the types ([`Writer`] is one and cannot be cloned); any number of readers, which take
 //! no lock and write to nothing shared. Nothing is ever overwritten or removed: a write is a new entry with a higher
@@ -32,6 +33,7 @@ mod cursor;
 mod hash_table;
 mod index;
 mod prefix;
+mod ranges;
 mod run;
 mod skiplist;
 mod writer;
@@ -44,11 +46,13 @@ pub use writer::Writer;
 use crate::engine::key::Trailer;
 use crate::engine::memory::Memory;
 use crate::engine::options::Options;
+use crate::engine::tombstones::{Fragments, Tombstone};
 use crate::index::NewIndex;
 use crate::sync::ArcSwap;
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use arena::Arena;
 use hash_table::HashTable;
+use ranges::Ranges;
 use run::{Run, RunCursor};
 use std::sync::Arc;
 
@@ -72,6 +76,7 @@ pub struct Memtable<I: Index = AnyIndex> {
     parts: ArcSwap<Parts<I>>,
     arena: Arc<Arena>,
     counts: Counts,
+    ranges: Ranges,
 }
 
 /// Where every entry lies, in order: in one run or in the list.
@@ -119,7 +124,26 @@ impl<I: Index> Memtable<I> {
             parts: ArcSwap::from_pointee(parts),
             arena: Arc::clone(arena),
             counts: Counts::default(),
+            ranges: Ranges::default(),
         }
+    }
+
+    /// How many ranges were deleted in it. Cheap enough to ask at every read.
+    #[inline]
+    #[must_use]
+    pub fn range_tombstones(&self) -> usize {
+        self.ranges.len()
+    }
+
+    /// The deletions of ranges, oldest first.
+    pub fn deleted_ranges(&self) -> impl DoubleEndedIterator<Item = &Tombstone> {
+        self.ranges.steps().map(|step| &step.tombstone)
+    }
+
+    /// Which keys are covered for a reader at `seq`, and by which deletion; `None` when none is.
+    #[must_use]
+    pub fn covered(&self, seq: u64) -> Option<&Arc<Fragments>> {
+        self.ranges.covered(seq)
     }
 
     /// The newest version of `key` with a sequence number of at most `seq`, deletions included. `hash` is the key's
@@ -159,7 +183,7 @@ impl<I: Index> Memtable<I> {
         self.arena.bytes() + self.table.bytes() + self.counts.index_bytes.load(Ordering::Relaxed)
     }
 
-    /// How many entries it has, all versions counted.
+    /// How many entries it has, all versions and deletions of ranges counted.
     #[must_use]
     pub fn entries(&self) -> u64 {
         self.counts.entries.load(Ordering::Acquire)

@@ -234,6 +234,14 @@ impl Cursor for RunCursor {
         Ok(())
     }
 
+    fn pass(&mut self, key: &[u8], seq: u64) -> Result<()> {
+        if self.run.max_seq < seq { self.seek(key, Trailer(u64::MAX)) } else { self.next() }
+    }
+
+    fn pass_back(&mut self, key: &[u8], seq: u64) -> Result<()> {
+        if self.run.max_seq < seq { self.seek_before(key, Trailer(u64::MAX)) } else { self.prev() }
+    }
+
     #[inline]
     fn valid(&self) -> bool {
         self.at < self.run.len()

@@ -25,6 +25,7 @@ use super::run::Run;
 use super::{Memtable, Parts};
 use crate::engine::key::{self, Kind, Trailer};
 use crate::engine::memory::Memory;
+use crate::engine::tombstones::Tombstone;
 use std::sync::Arc;
 
 /// How many entries the list gets before it is sealed: about what stays in the second-level cache.
@@ -49,6 +50,7 @@ pub struct Writer<I: Index = AnyIndex> {
     /// What all sealed keys begin with.
     prefix: Option<Prefix>,
     runs_bytes: usize,
+    ranges_bytes: usize,
     entries: u64,
     max_seq: u64,
     /// What the arena was told last that the whole takes.
@@ -85,6 +87,7 @@ impl<I: Index> Writer<I> {
             small_runs: 0,
             prefix: None,
             runs_bytes: 0,
+            ranges_bytes: 0,
             entries: 0,
             max_seq: 0,
             held,
@@ -103,7 +106,7 @@ impl<I: Index> Writer<I> {
     /// key to their snapshot would be given the wrong one.
     pub fn insert(&mut self, key: &[u8], hash: u64, trailer: Trailer, value: &[u8]) {
         let seq = trailer.seq();
-        assert!(seq > self.max_seq || self.entries == 0, "sequence number {seq} follows {}", self.max_seq);
+        self.check_newest(seq);
         if self.list_len == self.list_limit {
             self.seal();
         }
@@ -115,9 +118,29 @@ impl<I: Index> Writer<I> {
             self.memtable.counts.expires(key::expiry(value).unwrap_or(0));
         }
         self.list_len += 1;
+        self.count(seq);
+    }
+
+    /// Deletes all keys from `start` to `end`, which is not among them: all entries so far are hidden from readers at `seq` or
+    /// later.
+    ///
+    /// # Panics
+    /// As [`Writer::insert`].
+    pub fn delete_range(&mut self, start: &[u8], end: &[u8], seq: u64) {
+        self.check_newest(seq);
+        let tombstone = Tombstone { seq, start: start.into(), end: end.into() };
+        self.ranges_bytes += self.memtable.ranges.push(tombstone);
+        self.count(seq);
+    }
+
+    fn check_newest(&self, seq: u64) {
+        assert!(seq > self.max_seq || self.entries == 0, "sequence number {seq} follows {}", self.max_seq);
+    }
+
+    fn count(&mut self, seq: u64) {
         self.entries += 1;
         self.max_seq = seq;
-        let index_bytes = self.runs_bytes + self.list_len * self.list.bytes_per_entry();
+        let index_bytes = self.runs_bytes + self.ranges_bytes + self.list_len * self.list.bytes_per_entry();
         self.memtable.counts.update(self.entries, seq, index_bytes);
         let bytes = self.memtable.bytes();
         if bytes.abs_diff(self.held) >= HELD_STEP {

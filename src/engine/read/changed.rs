@@ -5,6 +5,9 @@
 //!      its key in the same stripe (`retain` D1), and that one is found; only entries in stripe 0 lose their number (D4) or go
 //!      without another in their place (D3, D5), and stripe 0 ends at the oldest snapshot; a table is dropped unread only when
 //!      it ends there, too (`picker::expiry` X1). What expires meanwhile changes no number.
+//! (G3) The deletion of a range is a write of every key in it. What it hides may go from buffers and tables although it is newer
+//!      than `since`; then the deletion is there, until no table has anything that it hides. What was there at `since` is kept for
+//!      the snapshot, so the deletion of that is found; of what came later and went again nothing need be known.
 //! (G2) A super version that is taken *after* a number was seen to be visible has all entries up to that number, or newer ones
 //!      of the same keys. The other order is that of readers (R1), and would miss what was written between the two.
 //!
@@ -18,6 +21,7 @@ use crate::Result;
 use crate::engine::iter::Cursor;
 use crate::engine::key::{MAX_SEQ, Trailer};
 use crate::engine::memtable::Memtable;
+use crate::engine::tombstones::Fragment;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -36,6 +40,9 @@ impl SuperVersion {
     /// # Errors
     /// What reading gives, as [`SuperVersion::get`].
     pub fn written_since(&self, keys: Keys<'_>, since: u64) -> Result<Option<Vec<u8>>> {
+        if let Some(key) = self.deleted_since(keys, since) {
+            return Ok(Some(key));
+        }
         let buffers = self.buffers().filter(|memtable| memtable.max_seq().is_some_and(|seq| seq > since));
         if let Some(key) = first(buffers, |memtable| in_memtable(memtable, keys, since))? {
             return Ok(Some(key));
@@ -54,6 +61,29 @@ impl SuperVersion {
         }
     }
 }
+
+impl SuperVersion {
+    /// One of `keys` that lies in a range that was deleted after `since`, if there is one (G3).
+    fn deleted_since(&self, keys: Keys<'_>, since: u64) -> Option<Vec<u8>> {
+        if !self.has_tombstones() {
+            return None;
+        }
+        match keys {
+            Keys::One(key, _) => (self.deleted_at(key, MAX_SEQ) > since).then(|| key.to_vec()),
+            Keys::Between(lower, upper) => {
+                let covering = self
+                    .deletions(MAX_SEQ)
+                    .flat_map(|set| set.overlapping(lower, upper.unwrap_or(BEHIND_ALL)));
+                let newer =
+                    |fragment: &&Arc<Fragment>| fragment.newest_up_to(MAX_SEQ).is_some_and(|seq| seq > since);
+                covering.filter(newer).map(|fragment| lower.max(&fragment.start).to_vec()).next()
+            }
+        }
+    }
+}
+
+/// No engine key is as large.
+const BEHIND_ALL: &[u8] = &[0xff; 16];
 
 /// What `find` finds first.
 fn first<T>(

@@ -1,8 +1,14 @@
 //! Disjoint tables, one after the other, as one sorted run. A table is opened when the walk reaches it.
+//!
+//! What is to be passed over is passed table by table: one whose entries are all old enough is searched, and not even opened
+//! when it ends before the goal.
+//!
+//! (V1) In one table, from one positioning to the next, each such search has another goal than the one before. Where entries are not in order, in a table that was
+//!      not made by a builder but has right checksums, that is an error; a walk could otherwise go round for ever.
 
 use super::lazy_table::TableRef;
 use crate::Result;
-use crate::engine::iter::Cursor;
+use crate::engine::iter::{Cursor, unordered};
 use crate::engine::key::Trailer;
 use crate::engine::slice::Slice;
 use crate::engine::sstable::TableCursor;
@@ -14,13 +20,15 @@ pub struct LevelCursor {
     /// The table the cursor is in; its index is `at`.
     current: Option<TableCursor>,
     at: usize,
+    /// The goal of the last search in this table that passed something (V1).
+    passed: Option<Vec<u8>>,
 }
 
 impl LevelCursor {
     /// A cursor over `tables`, which are sorted and disjoint.
     #[must_use]
     pub fn new(tables: Vec<Arc<TableRef>>) -> LevelCursor {
-        LevelCursor { tables, current: None, at: 0 }
+        LevelCursor { tables, current: None, at: 0, passed: None }
     }
 
     /// Goes to table `at` (not positioned in it); false when there is none.
@@ -29,6 +37,7 @@ impl LevelCursor {
             return Ok(true);
         }
         self.current = None;
+        self.passed = None;
         self.at = at;
         let Some(table) = self.tables.get(at) else { return Ok(false) };
         self.current = Some(table.handle.open()?.cursor());
@@ -63,6 +72,22 @@ impl LevelCursor {
         Ok(())
     }
 
+    /// Whether all entries of table `at` have numbers below `seq`.
+    fn is_older(&self, at: usize, seq: u64) -> bool {
+        self.tables.get(at).is_some_and(|table| table.summary.max_seq < seq)
+    }
+
+    /// Notes that the present table is searched for `key` (V1).
+    fn note_passed(&mut self, key: &[u8]) -> Result<()> {
+        match &self.passed {
+            Some(before) if before == key => Err(unordered(self.key(), key)),
+            _ => {
+                self.passed = Some(key.to_vec());
+                Ok(())
+            }
+        }
+    }
+
     fn on_entry(&self) -> Option<&TableCursor> {
         debug_assert!(self.valid(), "cursor C2");
         self.current.as_ref()
@@ -71,6 +96,7 @@ impl LevelCursor {
 
 impl Cursor for LevelCursor {
     fn seek_first(&mut self) -> Result<()> {
+        self.passed = None;
         if self.enter(0)?
             && let Some(c) = &mut self.current
         {
@@ -80,6 +106,7 @@ impl Cursor for LevelCursor {
     }
 
     fn seek_last(&mut self) -> Result<()> {
+        self.passed = None;
         let Some(last) = self.tables.len().checked_sub(1) else { return Ok(()) };
         if self.enter(last)?
             && let Some(c) = &mut self.current
@@ -90,6 +117,7 @@ impl Cursor for LevelCursor {
     }
 
     fn seek(&mut self, key: &[u8], trailer: Trailer) -> Result<()> {
+        self.passed = None;
         let at = self.tables.partition_point(|t| &*t.summary.largest < key);
         if self.enter(at)?
             && let Some(c) = &mut self.current
@@ -100,6 +128,7 @@ impl Cursor for LevelCursor {
     }
 
     fn seek_before(&mut self, key: &[u8], trailer: Trailer) -> Result<()> {
+        self.passed = None;
         // The first table that may hold an entry at or after the place; what is before it ends before the place.
         let at = self.tables.partition_point(|t| &*t.summary.largest < key);
         if at == self.tables.len() {
@@ -133,6 +162,57 @@ impl Cursor for LevelCursor {
             }
         }
         Ok(())
+    }
+
+    fn pass(&mut self, key: &[u8], seq: u64) -> Result<()> {
+        if !self.is_older(self.at, seq) {
+            return self.next();
+        }
+        let ends_before = |at: usize| self.tables.get(at).is_some_and(|t| &*t.summary.largest < key);
+        if !ends_before(self.at) {
+            self.note_passed(key)?;
+        } else {
+            let mut at = self.at + 1;
+            while self.is_older(at, seq) && ends_before(at) {
+                at += 1;
+            }
+            if !self.enter(at)? {
+                return Ok(());
+            }
+        }
+        let is_older = self.is_older(self.at, seq);
+        if let Some(c) = &mut self.current {
+            if is_older { c.seek(key, Trailer(u64::MAX))? } else { c.seek_first()? }
+        }
+        self.settle_forward()
+    }
+
+    fn pass_back(&mut self, key: &[u8], seq: u64) -> Result<()> {
+        if !self.is_older(self.at, seq) {
+            return self.prev();
+        }
+        let begins_behind = |at: usize| self.tables.get(at).is_some_and(|t| &*t.summary.smallest >= key);
+        if !begins_behind(self.at) {
+            self.note_passed(key)?;
+        } else {
+            let mut at = self.at;
+            loop {
+                let Some(before) = at.checked_sub(1) else {
+                    self.current = None;
+                    return Ok(());
+                };
+                at = before;
+                if !(self.is_older(at, seq) && begins_behind(at)) {
+                    break;
+                }
+            }
+            self.enter(at)?;
+        }
+        let is_older = self.is_older(self.at, seq);
+        if let Some(c) = &mut self.current {
+            if is_older { c.seek_before(key, Trailer(u64::MAX))? } else { c.seek_last()? }
+        }
+        self.settle_backward()
     }
 
     #[inline]

@@ -45,6 +45,12 @@ impl Cursor for Source {
     fn prev(&mut self) -> Result<()> {
         each!(self, c => c.prev())
     }
+    fn pass(&mut self, key: &[u8], seq: u64) -> Result<()> {
+        each!(self, c => c.pass(key, seq))
+    }
+    fn pass_back(&mut self, key: &[u8], seq: u64) -> Result<()> {
+        each!(self, c => c.pass_back(key, seq))
+    }
     #[inline]
     fn valid(&self) -> bool {
         each!(self, c => c.valid())

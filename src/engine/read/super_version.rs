@@ -1,5 +1,6 @@
 //! The view of one moment, and the way of a get.
 
+use super::covered::Covered;
 use super::lazy_table::{TableRef, Version};
 use super::level_cursor::LevelCursor;
 use super::source::Source;
@@ -7,6 +8,7 @@ use crate::engine::iter::Merge;
 use crate::engine::key::{self, EXPIRY_LEN, Kind, Trailer};
 use crate::engine::memtable::Memtable;
 use crate::engine::slice::Slice;
+use crate::engine::tombstones::Fragments;
 use crate::{Error, Result};
 use std::cell::Cell;
 use std::ops::Bound;
@@ -21,9 +23,32 @@ pub struct SuperVersion {
     pub sealed: Vec<Arc<Memtable>>,
     /// The tables.
     pub version: Arc<Version>,
+    /// Where the keys of keyspaces that were dropped lie; `None` when none was.
+    pub dropped: Option<Arc<Fragments>>,
+    /// Whether a range was deleted in a full buffer, or tables may need such a deletion.
+    has_tombstones: bool,
 }
 
 impl SuperVersion {
+    /// Joins them.
+    #[must_use]
+    pub fn new(
+        active: Arc<Memtable>,
+        sealed: Vec<Arc<Memtable>>,
+        version: Arc<Version>,
+        dropped: Option<Arc<Fragments>>,
+    ) -> SuperVersion {
+        let has_tombstones = version.has_tombstones() || sealed.iter().any(|m| m.range_tombstones() > 0);
+        SuperVersion { active, sealed, version, dropped, has_tombstones }
+    }
+
+    /// Whether an engine key lies in a keyspace that was dropped.
+    #[inline]
+    #[must_use]
+    pub fn is_dropped(&self, key: &[u8]) -> bool {
+        self.dropped.as_ref().is_some_and(|dropped| dropped.covering(key, u64::MAX).is_some())
+    }
+
     /// The value of `key` (an engine key with this hash) as of `seq`, and of the time that `now` tells if it is asked.
     ///
     /// The newest place is asked first, and the first that knows the key answers: buffers, level 0 newest first, then one
@@ -70,10 +95,14 @@ impl SuperVersion {
         now: impl FnOnce() -> u64,
         ask: impl Fn(&TableRef) -> Result<Option<(Trailer, Slice)>>,
     ) -> Result<Option<Found>> {
+        let deleted = if self.has_tombstones() { self.deleted_at(key, seq) } else { 0 };
         if let Some((trailer, value)) = self.get_from_buffers(key, hash, seq) {
+            if trailer.seq() < deleted {
+                return Ok(None);
+            }
             return Ok(standing(trailer, || value, now)?.map(|expiry| Found::copy_of(value, expiry)));
         }
-        self.get_from_tables_by(key, now, ask)
+        self.get_from_tables_by(key, deleted, now, ask)
     }
 
     /// The newest version of `key` that the write buffers have, up to `seq`; it counts before all in tables.
@@ -83,7 +112,7 @@ impl SuperVersion {
         self.buffers().find_map(|memtable| memtable.get(key, hash, seq))
     }
 
-    /// As [`SuperVersion::get`], of what the tables have.
+    /// As [`SuperVersion::get`], of what the tables have, whatever deletions of ranges hide.
     ///
     /// # Errors
     /// As [`SuperVersion::get`].
@@ -94,27 +123,33 @@ impl SuperVersion {
         seq: u64,
         now: impl FnOnce() -> u64,
     ) -> Result<Option<Found>> {
-        self.get_from_tables_by(key, now, |table| table.handle.open()?.get(key, hash, seq))
+        self.get_from_tables_by(key, 0, now, |table| table.handle.open()?.get(key, hash, seq))
     }
 
     #[inline]
     fn get_from_tables_by(
         &self,
         key: &[u8],
+        deleted: u64,
         now: impl FnOnce() -> u64,
         ask: impl Fn(&TableRef) -> Result<Option<(Trailer, Slice)>>,
     ) -> Result<Option<Found>> {
-        for table in self.version.candidates(key) {
+        // A table with older entries only need not be asked.
+        for table in self.version.candidates(key).filter(|table| table.summary.max_seq >= deleted) {
             if let Some((trailer, value)) = ask(table)? {
+                if trailer.seq() < deleted {
+                    return Ok(None);
+                }
                 return Ok(standing(trailer, || &value, now)?.map(|expiry| Found::new(value, expiry)));
             }
         }
         Ok(None)
     }
 
-    /// Every entry of every key in `lower..upper`, as one sorted run; `upper` is exclusive, `None` means no limit.
+    /// Every entry of every key in `lower..upper` that no deletion of a range hides from readers at `seq`, as one sorted run;
+    /// `upper` is exclusive, `None` means no limit.
     #[must_use]
-    pub fn cursor(&self, lower: &[u8], upper: Option<&[u8]>) -> Merge<Source> {
+    pub fn cursor(&self, lower: &[u8], upper: Option<&[u8]>, seq: u64) -> Covered<Merge<Source>> {
         let mut sources = Vec::new();
         for memtable in self.buffers() {
             sources.extend(memtable.cursors().into_iter().map(Source::Memtable));
@@ -130,7 +165,32 @@ impl SuperVersion {
                 sources.push(Source::Level(LevelCursor::new(tables)));
             }
         }
-        Merge::new(sources)
+        Covered::new(Merge::new(sources), self.deletions(seq).cloned().collect(), seq)
+    }
+
+    /// How many deletions of ranges there are.
+    #[must_use]
+    pub fn range_tombstones(&self) -> usize {
+        self.buffers().map(|m| m.range_tombstones()).sum::<usize>() + self.version.tombstones().len()
+    }
+
+    /// Whether any deletion of a range is in force.
+    #[inline]
+    #[must_use]
+    pub fn has_tombstones(&self) -> bool {
+        self.has_tombstones || self.active.range_tombstones() > 0
+    }
+
+    /// What deletions of ranges cover for readers at `seq`.
+    pub(super) fn deletions(&self, seq: u64) -> impl Iterator<Item = &Arc<Fragments>> {
+        let flushed = Some(self.version.tombstones().fragments()).filter(|_| self.version.has_tombstones());
+        self.buffers().filter_map(move |m| m.covered(seq)).chain(flushed)
+    }
+
+    /// The number of the newest deletion of a range that covers `key` for a reader at `seq`; 0 when none does.
+    #[cold]
+    pub(super) fn deleted_at(&self, key: &[u8], seq: u64) -> u64 {
+        self.deletions(seq).filter_map(|set| set.covering(key, seq)).max().unwrap_or(0)
     }
 
     /// The write buffers, the newest first.

@@ -52,6 +52,7 @@ pub struct Visible<C> {
     started: bool,
     /// Nobody asks for the values.
     keys_only: bool,
+    passed: usize,
 }
 
 impl<C: Cursor> Visible<C> {
@@ -66,12 +67,19 @@ impl<C: Cursor> Visible<C> {
             sought: Sought::default(),
             started: false,
             keys_only: false,
+            passed: 0,
         }
     }
 
     /// From now on values are empty: none is copied, nor kept.
     pub fn without_values(&mut self) {
         self.keys_only = true;
+    }
+
+    /// How many keys it has stepped over, going up, that are gone for the reader.
+    #[must_use]
+    pub fn passed(&self) -> usize {
+        self.passed
     }
 
     /// The next visible key at or after `lower` (which only counts at the first call) and before `upper`.
@@ -96,6 +104,7 @@ impl<C: Cursor> Visible<C> {
                 let found = Found::new(self.value(), expiry);
                 return Ok(Some((Slice::copy_of(&self.last), found)));
             }
+            self.passed += 1;
             self.cursor.next()?;
             self.skip_versions_of_last()?;
         }

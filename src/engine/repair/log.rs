@@ -13,9 +13,10 @@ use crate::engine::check::report::{Finding, VerifyReport};
 use crate::engine::compaction::output::{Output, write_tables};
 use crate::engine::compaction::retain::Retain;
 use crate::engine::iter::Merge;
-use crate::engine::key::{Trailer, hash};
+use crate::engine::key::{Kind, Trailer, hash};
 use crate::engine::memtable::{self, Memtable};
 use crate::engine::sstable::TableSummary;
+use crate::engine::tombstones::Tombstone;
 use crate::engine::wal::reader::{Hole, Request, salvage};
 use crate::engine::wal::record::Record;
 use crate::vfs::{Dir, Mode};
@@ -26,6 +27,8 @@ use std::path::Path;
 pub struct FromLog {
     /// Each holds newer writes than the one before.
     pub tables: Vec<TableSummary>,
+    /// The deletions of ranges, oldest first. They are applied within each table.
+    pub deleted: Vec<Tombstone>,
     /// 0 when there was none.
     pub last_seq: u64,
 }
@@ -77,7 +80,10 @@ pub fn take_log(
         report.notes.push(Finding { file: cut.file, offset: cut.offset, what: "log record", detail });
     }
     holes.into_inner().into_iter().for_each(|hole| tell(hole, from.flushed, report));
-    Ok(FromLog { last_seq: filling.last_seq, tables: filling.finish(report)? })
+    filling.write()?;
+    report.batches = filling.batches;
+    report.keyspaces = filling.keyspaces;
+    Ok(FromLog { last_seq: filling.last_seq, tables: filling.tables, deleted: filling.deleted })
 }
 
 /// A write buffer that becomes a table whenever it is full.
@@ -85,6 +91,7 @@ struct Filling<'a> {
     target: &'a Target<'a>,
     buffer: memtable::Writer,
     tables: Vec<TableSummary>,
+    deleted: Vec<Tombstone>,
     batches: u64,
     last_seq: u64,
     keyspaces: Keyspaces,
@@ -93,14 +100,19 @@ struct Filling<'a> {
 impl<'a> Filling<'a> {
     fn new(target: &'a Target<'a>, keyspaces: Keyspaces) -> Filling<'a> {
         let buffer = empty_buffer(target);
-        Filling { target, buffer, tables: Vec::new(), batches: 0, last_seq: 0, keyspaces }
+        let (tables, deleted) = (Vec::new(), Vec::new());
+        Filling { target, buffer, tables, deleted, batches: 0, last_seq: 0, keyspaces }
     }
 
     /// Takes a batch that was checked.
     fn take(&mut self, record: &Record<'_>) -> Result<()> {
         for (seq, entry) in (record.first_seq..).zip(batch::entries(record.payload).flatten()) {
-            self.buffer.insert(entry.key, hash(entry.key), Trailer::new(seq, entry.kind), entry.value);
             self.last_seq = self.last_seq.max(seq);
+            if entry.kind == Kind::DeleteRange {
+                self.buffer.delete_range(entry.key, entry.value, seq);
+                continue;
+            }
+            self.buffer.insert(entry.key, hash(entry.key), Trailer::new(seq, entry.kind), entry.value);
             self.keyspaces.saw(entry.key);
         }
         self.batches += 1;
@@ -115,23 +127,20 @@ impl<'a> Filling<'a> {
         }
         let mut cursor = Merge::new(full.memtable().cursors());
         let mut retain = Retain::new(&[u64::MAX], 0);
+        let deleted: Vec<Tombstone> = full.memtable().deleted_ranges().cloned().collect();
         let output = Output {
             files: &self.target.files,
             next_number: &self.target.next_table,
             template: self.target.template(self.target.options.compression.upper),
             table_bytes: u64::MAX,
             input_bytes: 0,
+            deleted: &deleted.iter().collect(),
+            dropped: None,
             still_wanted: &|| Ok(()),
         };
         self.tables.extend(write_tables(&mut cursor, &mut retain, &mut |_| false, &output)?);
+        self.deleted.extend(deleted);
         Ok(())
-    }
-
-    fn finish(mut self, report: &mut RepairReport) -> Result<Vec<TableSummary>> {
-        self.write()?;
-        report.batches = self.batches;
-        report.keyspaces = self.keyspaces;
-        Ok(self.tables)
     }
 }
 

@@ -20,6 +20,8 @@
 //!      Otherwise all are merged by sequence number, but those that a readable edit took away. That is not always right: where
 //!      a compaction had dropped a deletion, or had given the newest version the number 0, a table that it had replaced, and
 //!      that was not removed yet, brings back what it hid. The report says that this may be so.
+//!      Deletions of ranges that were in the manifest are lost with it, for whether one was done by then tells only its end;
+//!      `CURRENT` says how many there were.
 //! (P5) Behind a hole in the log everything that is sound is taken. So the new database need not be a state that the old one
 //!      ever had; the hole is told, with the numbers of the writes in it.
 //! (P6) Files of a newer format are not guessed at: when `CURRENT` or the manifest is one, nothing is done at all.
@@ -44,6 +46,7 @@ use crate::engine::manifest::Edit;
 use crate::engine::options::Options;
 use crate::engine::read::{LazyTable, LevelCursor, TableRef};
 use crate::engine::sstable::TableSummary;
+use crate::engine::tombstones::Fragments;
 use crate::vfs::Dir;
 use crate::{Error, Result};
 use keys::Keyspaces;
@@ -82,6 +85,9 @@ impl Options {
         let source = Source::of(&folder, database, &said);
         let keyspaces = Keyspaces::new(source.registry.keyspaces.clone());
         let mut report = RepairReport::new((from, into), source.by, keyspaces, damage);
+        if source.by == TablesBy::Folder {
+            report.deletions_forgotten = said.clean_end().map_or(0, |end| end.deletions);
+        }
         for name in &source.foreign {
             let file = folder.dir.join(&name.to_string());
             let detail = "it belongs to another database, and was left alone".to_string();
@@ -122,6 +128,7 @@ fn salvage(
     let deepest =
         source.tables.iter().filter_map(|t| t.expected).map(|(level, _)| *level).max().unwrap_or(0).max(1);
     let mut added = Vec::new();
+    let mut tombstones = source.tombstones.clone();
     for table in &source.tables {
         let level = table.expected.map_or(0, |(level, _)| *level);
         let compression = if level >= deepest {
@@ -136,18 +143,25 @@ fn salvage(
     added.extend(from_log.tables.into_iter().map(|summary| (0, summary)));
     let newest = added.iter().map(|(_, summary)| summary.max_seq).max().unwrap_or(0);
     let last_seq = newest.max(from_log.last_seq).max(source.registry.last_seq);
+    tombstones.extend(from_log.deleted);
     if source.by != TablesBy::Manifest {
-        added = merge(added, target)?;
+        added = merge(added, &std::mem::take(&mut tombstones).iter().collect(), target)?;
     }
     report.entries_written = added.iter().map(|(_, summary)| summary.entries).sum();
     // Entries of a keyspace that a whole manifest does not name were dropped with it.
     let created_keyspaces = report.keyspaces.created(source.by != TablesBy::Manifest);
     let next_keyspace = Some(source.registry.next_keyspace);
-    Ok(Edit { added, last_seq: Some(last_seq), created_keyspaces, next_keyspace, ..Edit::default() })
+    let last_seq = Some(last_seq);
+    Ok(Edit { added, tombstones, last_seq, created_keyspaces, next_keyspace, ..Edit::default() })
 }
 
-/// Merges tables that may overlap in any way into one sorted run of the last level, and removes them.
-fn merge(staged: Vec<(u8, TableSummary)>, target: &Target<'_>) -> Result<Vec<(u8, TableSummary)>> {
+/// Merges tables that may overlap in any way into one sorted run of the last level, without what these deletions hide, and
+/// removes them.
+fn merge(
+    staged: Vec<(u8, TableSummary)>,
+    deleted: &Fragments,
+    target: &Target<'_>,
+) -> Result<Vec<(u8, TableSummary)>> {
     let dir = target.files.dir();
     dir.sync()?;
     let open = |summary: &TableSummary| {
@@ -162,6 +176,8 @@ fn merge(staged: Vec<(u8, TableSummary)>, target: &Target<'_>) -> Result<Vec<(u8
         template: target.template(target.options.compression.bottom),
         table_bytes: target.options.table_bytes,
         input_bytes: 2 * staged.len() * target.options.block_bytes,
+        deleted,
+        dropped: None,
         still_wanted: &|| Ok(()),
     };
     let merged = write_tables(&mut cursor, &mut retain, &mut |_| true, &output)?;

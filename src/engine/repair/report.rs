@@ -16,6 +16,8 @@ pub struct RepairReport {
     pub into: PathBuf,
     /// How it was known which tables are in force.
     pub tables_by: TablesBy,
+    /// How many deletions of ranges, and of keyspaces, only the manifest knew, which is damaged: what they deleted may be back.
+    pub deletions_forgotten: u32,
     /// Tables read.
     pub tables: usize,
     /// Entries taken from them: superseded ones and deletions too.
@@ -87,6 +89,7 @@ impl RepairReport {
             from: from.to_path_buf(),
             into: into.to_path_buf(),
             tables_by,
+            deletions_forgotten: 0,
             tables: 0,
             entries: 0,
             batches: 0,
@@ -101,7 +104,7 @@ impl RepairReport {
     /// True when the new database holds exactly what the old one held.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.lost.is_empty() && self.tables_by != TablesBy::Guess
+        self.lost.is_empty() && self.deletions_forgotten == 0 && self.tables_by != TablesBy::Guess
     }
 
     /// Whether `key` of a keyspace (that without a name is the database itself) may be missing, have an older value, or be back
@@ -111,7 +114,8 @@ impl RepairReport {
         let key = self.keyspaces.engine_key(keyspace, key.as_ref());
         let within = |keys: &KeyRange| key.as_ref().is_none_or(|key| keys.contains(key));
         let lost = |loss: &Loss| loss.keys.as_ref().is_none_or(within);
-        self.tables_by == TablesBy::Guess || self.lost.iter().any(lost)
+        let any_key = self.tables_by == TablesBy::Guess || self.deletions_forgotten > 0;
+        any_key || self.lost.iter().any(lost)
     }
 }
 
@@ -156,6 +160,13 @@ impl fmt::Display for RepairReport {
             writeln!(
                 f,
                 "which tables were in force is not known, so all were used: a key may have an older value than it had last, and a deleted key may be back"
+            )?;
+        }
+        if self.deletions_forgotten > 0 {
+            writeln!(
+                f,
+                "the manifest, which is damaged, had {} deletions of ranges or keyspaces: what they deleted may be back",
+                self.deletions_forgotten
             )?;
         }
         for loss in &self.lost {

@@ -8,6 +8,7 @@ use crate::engine::header::FileKind;
 use crate::engine::manifest::Version;
 use crate::engine::manifest::registry::Registry;
 use crate::engine::sstable::TableSummary;
+use crate::engine::tombstones::Tombstone;
 use std::collections::BTreeMap;
 
 /// What to take, and how it is known.
@@ -18,6 +19,8 @@ pub struct Source<'a> {
     pub tables: Vec<Taken<'a>>,
     /// Where the log begins that is to be read.
     pub log: LogFrom,
+    /// The deletions of ranges that tables may need, oldest first.
+    pub tombstones: Vec<Tombstone>,
     /// What the manifest says besides tables, as far as it can be read.
     pub registry: Registry,
     /// Files that say in their headers that they belong to another database.
@@ -76,7 +79,10 @@ impl<'a> Source<'a> {
             }));
         }
         tables.sort_by_key(|table| table.number);
-        Source { by, tables, log: LogFrom::of(folder, said, by, &registry), registry, foreign }
+        let listed = said.listed.as_ref().filter(|_| by == TablesBy::Manifest);
+        let tombstones = listed.map(|listed| listed.replay.tombstones.values().cloned().collect());
+        let log = LogFrom::of(folder, said, by, &registry);
+        Source { by, tables, log, tombstones: tombstones.unwrap_or_default(), registry, foreign }
     }
 
     /// How many bytes there are to read.
@@ -97,8 +103,7 @@ impl<'a> Source<'a> {
 fn is_trusted(folder: &Folder, files: &BTreeMap<u64, FileName>, said: &Said) -> bool {
     let Some(listed) = said.listed.as_ref().filter(|listed| listed.whole) else { return false };
     let registry = &listed.replay.registry;
-    let all = listed.replay.tables.values().map(|(level, table)| (*level, table));
-    if Version::<()>::empty().apply(&registry.snapshot(all), &mut |_| ()).is_err() {
+    if Version::<()>::empty().apply(&listed.replay.snapshot(), &mut |_| ()).is_err() {
         return false;
     }
     let needs_log = registry.newest_log >= registry.min_log;

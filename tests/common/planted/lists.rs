@@ -44,7 +44,7 @@ pub const HARNESSES: &[Harness] = &[
     Harness::it("linear", &["linear::"], &[("SILTSTONE_LINEAR_OPS", "20000")]),
     Harness::it("transactions", &["transactions::"], &[]),
     Harness::it("kill", &["kill::"], &[("SILTSTONE_KILL_ROUNDS", "3")]),
-    Harness::it("features", &["expiry::", "keyspaces::"], &[]),
+    Harness::it("features", &["expiry::", "keyspaces::", "ranges::"], &[]),
     Harness::it("errors", &["errors::", "smoke::"], &[]),
     Harness::it("golden", &["golden::"], &[]),
     Harness {
@@ -70,7 +70,7 @@ pub const HARNESSES: &[Harness] = &[
     Harness {
         name: "schedules",
         binary: "schedules",
-        tests: &["closing::", "durability::", "reading::", "room::", "transactions::", "work::"],
+        tests: &["closing::", "durability::", "ranges::", "reading::", "room::", "transactions::", "work::"],
         budget: &[("SILTSTONE_SCHEDULES", "2000")],
     },
     Harness {
@@ -112,6 +112,11 @@ pub const BUGS: &[(&str, &[&str])] = &[
     ("DropTombstoneAboveBottom", &["model"]),
     ("ForgetSnapshots", &["model"]),
     ("ExpiredUncoversOlder", &["features"]),
+    ("FlushForgetsRange", &["model"]),
+    ("RangeIgnoresSnapshots", &["model"]),
+    ("DropBeforeLogSync", &["features"]),
+    ("ReplayDroppedKeyspace", &["features"]),
+    ("RangeDoneTooEarly", &["model"]),
     ("OldestTableFirst", &["model"]),
     ("RemoveReadTable", &["concurrency"]),
     ("SeekMissesBlockEnd", &["model"]),

@@ -1,7 +1,7 @@
 //! What is being done when the power goes: a short script for each part of the machinery, and random steps.
 
 use super::INTERVAL;
-use crate::history::{Step, Write};
+use crate::history::{Step, Write, range_of};
 use crate::support::{Random, buffer_of, least_memory};
 use siltstone::vfs::mem::CrashImage;
 use siltstone::{Compression, Durability, Options};
@@ -31,7 +31,11 @@ pub fn random_steps(random: &mut Random) -> Vec<Step> {
 }
 
 fn random_step(random: &mut Random, space: usize, stamp: usize) -> Step {
-    match random.below(44) {
+    match random.below(46) {
+        44.. => {
+            let key = |n: usize| format!("key{n}").into_bytes();
+            range_of((0..space).map(key), &key(random.below(space)), &key(random.below(space)))
+        }
         0 => Step::Sync,
         1 => Step::Flush,
         2 => Step::Compact,
@@ -89,6 +93,12 @@ pub fn delete(key: &str) -> Step {
     Step::Write(vec![(key.as_bytes().to_vec(), None)], None)
 }
 
+/// The deletion of all of the `k0` to `k6` between two of them.
+pub fn delete_range(from: usize, to: usize) -> Step {
+    let key = |n: usize| format!("k{n}").into_bytes();
+    range_of((0..7).map(key), &key(from), &key(to))
+}
+
 /// A record on several pages.
 pub fn long(n: usize) -> Step {
     Step::Write(vec![(format!("k{}", n % 7).into_bytes(), Some(vec![n as u8; 9000]))], None)
@@ -133,6 +143,17 @@ pub fn scripts() -> Vec<(&'static str, Vec<Step>)> {
                 .concat(),
         ),
         ("many writes", many(0, 40)),
+        (
+            "deleting ranges",
+            [
+                many(0, 9),
+                vec![Step::Flush, delete_range(2, 4), one("k3", 99), Step::Flush, delete_range(0, 1)],
+                vec![Step::Compact, Step::Reopen],
+                many(0, 7),
+                vec![delete_range(5, 6), one("k0", 98), Step::Reopen, delete_range(0, 6), Step::Compact],
+            ]
+            .concat(),
+        ),
         ("with pauses", (0..20).flat_map(waiting).collect()),
         ("rotating", filling(0, 40)),
         (

@@ -1,6 +1,6 @@
 //! What the database is doing while operations fail.
 
-use crate::history::{Step, Write};
+use crate::history::{Step, Write, range_of};
 use crate::support::Random;
 use siltstone::Durability;
 
@@ -23,7 +23,8 @@ pub fn workload(seed: u64) -> Vec<Step> {
 
 fn any_step(random: &mut Random, n: usize) -> Step {
     let key = format!("k{}", random.below(6));
-    match random.below(20) {
+    match random.below(21) {
+        20 => delete_range(random.below(6), random.below(6)),
         0 => Step::Flush,
         1 => Step::Compact,
         2 => Step::Reopen,
@@ -39,6 +40,12 @@ fn any_step(random: &mut Random, n: usize) -> Step {
     }
 }
 
+/// All that are written of the keys between two of them.
+fn delete_range(from: usize, to: usize) -> Step {
+    let key = |n: usize| format!("k{n}").into_bytes();
+    range_of((0..6).map(key), &key(from), &key(to))
+}
+
 /// Reopens a database with a log and one without, rotates, flushes by itself and when told, and compacts.
 fn fixed_workload() -> Vec<Step> {
     let one = |key: String, n| Step::Write(put(&key, n), None);
@@ -50,7 +57,9 @@ fn fixed_workload() -> Vec<Step> {
     steps.extend([Step::Write(batch, Some(Durability::Sync)), Step::Reopen]);
     steps.extend(some(20, 24));
     steps.extend([Step::Flush, Step::Write(vec![(b"k3".to_vec(), None)], None), Step::Compact]);
+    steps.push(delete_range(1, 3));
     steps.extend(some(24, 34));
+    steps.push(delete_range(3, 4));
     steps.push(Step::Sync);
     steps
 }

@@ -4,7 +4,7 @@ use super::data::{Key, Keys, Look};
 use super::map::Map;
 use super::options::Set;
 use super::run::Run;
-use super::{snapshots, transactions, walks};
+use super::{snapshots, spaces, transactions, walks};
 use siltstone::vfs::mem::{CrashPolicy, MemVfs, SimClock};
 use siltstone::vfs::{Clock, Vfs};
 use siltstone::{Background, Commit, Db, Durability, Options, Range, Result, Snapshot, Transaction};
@@ -26,6 +26,8 @@ pub struct Database {
     pub left: Vec<Commit>,
     /// What was there after a power cut that may have lost something.
     pub found: Option<Map>,
+    /// And in the keyspace beside, if that was there.
+    pub found_aside: Option<Map>,
     pub vfs: MemVfs,
     set: Set,
     opened: usize,
@@ -48,6 +50,7 @@ impl Database {
             tokens: Default::default(),
             left: Vec::new(),
             found: None,
+            found_aside: None,
             vfs: MemVfs::new(),
             set: set.clone(),
             opened: 0,
@@ -121,6 +124,7 @@ impl Database {
     pub fn note_what_is_left(&mut self) -> Result<()> {
         let pairs = self.db().iter().map(|pair| pair.map(|(key, value)| (Key::new(&key), Look::of(&value))));
         self.found = Some(pairs.collect::<Result<Map>>()?);
+        self.found_aside = spaces::contents(self)?;
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use super::answer::Answer;
 use super::data::{Key, Keys, Look, V};
 use super::transactions::Tx;
-use super::walks::{self, Bounds, Walk};
+use super::walks::{self, Bounds, Span, Walk};
 use super::{snapshots, transactions};
 use siltstone::Durability;
 use std::collections::BTreeMap;
@@ -16,6 +16,8 @@ pub type Map = BTreeMap<Key, Look>;
 pub struct Model {
     pub keys: Arc<Keys>,
     pub map: Map,
+    /// What is in the keyspace beside, if it is there.
+    pub side: Option<Map>,
     /// By slot.
     pub snapshots: [Option<Then>; snapshots::SLOTS],
     /// By slot, what is left to give out.
@@ -30,8 +32,9 @@ pub struct Model {
     pub now: Duration,
     /// What a write asks for that asks for nothing.
     pub default: Durability,
-    /// What a database was found to hold after a power cut, for [`Model::recover`].
+    /// What a database was found to hold after a power cut, for [`Model::recover`], and what beside.
     pub found: Option<Map>,
+    pub found_aside: Option<Map>,
     past: Option<Past>,
 }
 
@@ -75,6 +78,7 @@ impl Model {
         Model {
             keys: Arc::clone(keys),
             map: Map::new(),
+            side: None,
             snapshots: Default::default(),
             ranges: Default::default(),
             transactions: Default::default(),
@@ -83,6 +87,7 @@ impl Model {
             now: Duration::ZERO,
             default: Durability::Os,
             found: None,
+            found_aside: None,
             past: lossy.then(Past::default),
         }
     }
@@ -98,6 +103,20 @@ impl Model {
         for tx in self.transactions.iter_mut().flatten() {
             tx.changed.extend(pairs.iter().map(|(key, _)| key.clone()));
         }
+        if let Some(past) = &mut self.past {
+            past.since.push(pairs);
+        }
+    }
+
+    /// One write: puts, then the deletion of what the map has in a span, then puts.
+    pub fn write_range(&mut self, before: &[(u32, V)], span: &Span, after: &[(u32, V)]) {
+        let put = |(key, value): &(u32, V)| (self.keys.get(*key).clone(), Some(value.look()));
+        let mut pairs: Vec<_> = before.iter().map(put).collect();
+        let mut then = self.map.clone();
+        apply(&mut then, &pairs);
+        pairs.extend(span.on_map(&then, &self.keys).map(|(key, _)| (key.clone(), None)));
+        pairs.extend(after.iter().map(put));
+        apply(&mut self.map, &pairs);
         if let Some(past) = &mut self.past {
             past.since.push(pairs);
         }
@@ -163,6 +182,7 @@ impl Model {
         }
         *past = Past { base: found.clone(), ..Past::default() };
         self.map = found;
+        self.side = self.found_aside.take();
     }
 }
 

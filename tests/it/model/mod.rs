@@ -8,8 +8,8 @@
 //!                             answers   =   answers, for every set
 //! ```
 //!
-//! In reading order: [`data`], keys and values; [`op`], the operations, with a file for each idea: [`writes`], [`reads`],
-//! [`walks`], [`snapshots`], [`transactions`], [`upkeep`], [`lives`], [`time`]; [`map`] and [`database`], what they are done to; [`answer`];
+//! In reading order: [`data`], keys and values; [`op`], the operations, with a file for each idea: [`writes`], [`ranges`],
+//! [`spaces`], [`reads`], [`walks`], [`snapshots`], [`transactions`], [`upkeep`], [`lives`], [`time`]; [`map`] and [`database`], what they are done to; [`answer`];
 //! [`options`]; [`run`], one list of operations; [`after`], what is checked at its end; [`shrink`], a list that goes wrong
 //! made short; [`found`], short lists that went wrong once.
 //!
@@ -30,10 +30,12 @@ mod lives;
 mod map;
 mod op;
 mod options;
+mod ranges;
 mod reads;
 mod run;
 mod shrink;
 mod snapshots;
+mod spaces;
 mod time;
 mod transactions;
 mod upkeep;

@@ -9,8 +9,10 @@ use super::data::Space;
 use super::database::Database;
 use super::lives::Lives;
 use super::map::Model;
+use super::ranges::Ranges;
 use super::reads::Reads;
 use super::snapshots::Snapshots;
+use super::spaces::Spaces;
 use super::time::Time;
 use super::transactions::Transactions;
 use super::upkeep::Upkeep;
@@ -22,6 +24,8 @@ use crate::support::Random;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Op {
     Writes(Writes),
+    Ranges(Ranges),
+    Spaces(Spaces),
     Reads(Reads),
     Walks(Walks),
     Snapshots(Snapshots),
@@ -38,7 +42,7 @@ pub struct Shape {
     /// Whether power cuts may lose what was not durable. What is left depends on the options then, so histories differ.
     pub lossy: bool,
     /// The sum of the weights up to each idea.
-    weights: [usize; 8],
+    weights: [usize; 10],
     /// Numbers for values, so that no two are alike.
     pub stamp: u32,
 }
@@ -47,7 +51,7 @@ impl Shape {
     /// Some ideas come more often in a stream than in another, and some not at all: what they do to each other is seen best
     /// when the others do not get in between (Groce and others, "Swarm testing", 2012).
     pub fn random(random: &mut Random, lossy: bool) -> Shape {
-        let usual = [420, 250, 200, 60, 25, 7, 10, 120];
+        let usual = [420, 250, 200, 60, 25, 7, 10, 12, 12, 120];
         let mut sum = 0;
         let weights = usual.map(|usual| {
             sum += usual * *random.pick(&[0, 1, 1, 1, 3]);
@@ -61,7 +65,7 @@ impl Shape {
 
 impl Op {
     pub fn random(random: &mut Random, shape: &mut Shape) -> Op {
-        let at = random.below(shape.weights[7]);
+        let at = random.below(shape.weights[9]);
         match shape.weights.iter().position(|sum| at < *sum) {
             Some(0) => Op::Writes(Writes::random(random, shape)),
             Some(1) => Op::Reads(Reads::random(random, shape)),
@@ -70,6 +74,8 @@ impl Op {
             Some(4) => Op::Upkeep(Upkeep::random(random, shape)),
             Some(5) => Op::Lives(Lives::random(random, shape)),
             Some(6) => Op::Time(Time::random(random)),
+            Some(7) => Op::Ranges(Ranges::random(random, shape)),
+            Some(8) => Op::Spaces(Spaces::random(random, shape)),
             _ => Op::Transactions(Transactions::random(random, shape)),
         }
     }
@@ -77,6 +83,8 @@ impl Op {
     pub fn on_map(&self, map: &mut Model, answer: &mut Answer) {
         match self {
             Op::Writes(op) => op.on_map(map, answer),
+            Op::Ranges(op) => op.on_map(map, answer),
+            Op::Spaces(op) => op.on_map(map, answer),
             Op::Reads(op) => op.on_map(map, answer),
             Op::Walks(op) => op.on_map(map, answer),
             Op::Snapshots(op) => op.on_map(map, answer),
@@ -91,6 +99,8 @@ impl Op {
     pub fn on_db(&self, db: &mut Database, answer: &mut Answer) {
         let done = match self {
             Op::Writes(op) => op.on_db(db),
+            Op::Ranges(op) => op.on_db(db),
+            Op::Spaces(op) => op.on_db(db, answer),
             Op::Reads(op) => op.on_db(db, answer),
             Op::Walks(op) => op.on_db(db, answer),
             Op::Snapshots(op) => op.on_db(db, answer),

@@ -96,6 +96,7 @@ fn beside(ops: &[Op], space: Space, set: &Set, empty: &Answer) -> Result<Run, Di
     run(ops, &keys, set, empty, |_, op, db| {
         let mut answer = empty.clone();
         map.found = db.found.take();
+        map.found_aside = db.found_aside.take();
         op.on_map(&mut map, &mut answer);
         map.default = db.default();
         answer

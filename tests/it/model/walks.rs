@@ -97,7 +97,7 @@ impl Span {
         }
     }
 
-    fn prefix(keys: &Keys, key: u32, len: usize) -> &[u8] {
+    pub fn prefix(keys: &Keys, key: u32, len: usize) -> &[u8] {
         let key = keys.bytes(key);
         &key[..key.len().min(len)]
     }

@@ -172,3 +172,22 @@ fn threads_that_race_win_once_each() {
     assert_eq!(db.prefix("k").count(), keys);
     assert_eq!(text(&db.get("count").unwrap().unwrap()), (threads * keys).to_string());
 }
+
+/// What a deletion of a range hides does not count, wherever the two lie.
+#[test]
+fn conditions_know_what_a_range_deletion_hides() {
+    for flushes in 0..4 {
+        let (db, _) = new();
+        let maybe_flush = |bit: u32| if flushes & bit != 0 { db.flush().unwrap() };
+        db.put("k", "old").unwrap();
+        db.put("other", "1").unwrap();
+        maybe_flush(1);
+        db.delete_range("a".."m").unwrap();
+        maybe_flush(2);
+        assert!(!db.compare_and_set("k", "old", "new").unwrap(), "flushes {flushes}");
+        assert!(db.compare_and_set("other", "1", "2").unwrap(), "flushes {flushes}");
+        assert!(db.put_if_absent("k", "again").unwrap(), "flushes {flushes}");
+        assert!(!db.put_if_absent("k", "and again").unwrap(), "flushes {flushes}");
+        assert_eq!(db.get("k").unwrap().unwrap(), "again");
+    }
+}

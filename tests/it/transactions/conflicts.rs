@@ -242,3 +242,13 @@ fn a_lost_update_conflicts_and_only_the_later_one() {
     begin().commit().unwrap();
     assert_eq!(db.get("n").unwrap().unwrap(), "xx");
 }
+
+#[test]
+fn the_deletion_of_a_range_is_a_write_of_all_that_was_in_it() {
+    let walk = |tx: &Transaction| assert!(tx.iter().all(|pair| pair.is_ok()));
+    check(get("c"), |db| db.delete_range("b".."d").unwrap(), Some("c"));
+    check(get("c"), |db| db.clear().unwrap(), Some("c"));
+    check(get("c"), |db| db.delete_range("d"..).unwrap(), None);
+    check(get("c"), |db| db.delete_range("d".."b").unwrap(), None);
+    check(walk, |db| db.delete_range("b".."d").unwrap(), Some("b"));
+}

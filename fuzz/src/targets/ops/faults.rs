@@ -2,7 +2,7 @@
 
 use super::{Choice, Doing};
 use crate::choices::Rest;
-use crate::history::{Map, Step, Write, apply, brief, scan, transact, write};
+use crate::history::{Map, Step, Write, apply, brief, delete_range, scan, transact, write};
 use arbitrary::{Arbitrary, Unstructured};
 use siltstone::vfs::fault::{Effect, Failure, Fault, FaultVfs, Op};
 use siltstone::vfs::mem::{CrashPolicy, MemVfs, SimClock};
@@ -178,6 +178,13 @@ impl Run<'_> {
                 let outcome = act(db, writes, durability);
                 if !was_read_only {
                     self.wrote(writes, outcome.is_ok());
+                }
+                outcome
+            }
+            Step::DeleteRange(keys) => {
+                let outcome = delete_range(db, keys);
+                if !was_read_only {
+                    self.wrote(keys, outcome.is_ok());
                 }
                 outcome
             }

@@ -7,7 +7,7 @@ pub mod faults;
 pub mod model;
 
 use crate::choices::List;
-use crate::history::{Step, Write};
+use crate::history::{Step, Write, range_of};
 use arbitrary::{Arbitrary, Unstructured};
 use siltstone::vfs::Clock;
 use siltstone::vfs::mem::SimClock;
@@ -114,6 +114,7 @@ impl Writes {
 pub enum Doing {
     Put(Key, Length),
     Delete(Key),
+    DeleteRange(Key, Key),
     Write(Writes),
     WriteSynced(Writes),
     WriteUnsynced(Writes),
@@ -131,7 +132,8 @@ impl<'a> Arbitrary<'a> for Doing {
     fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Doing> {
         Ok(match u8::arbitrary(u)? % 32 {
             0..12 => Doing::Put(u.arbitrary()?, u.arbitrary()?),
-            12..15 => Doing::Delete(u.arbitrary()?),
+            12..14 => Doing::Delete(u.arbitrary()?),
+            14 => Doing::DeleteRange(u.arbitrary()?, u.arbitrary()?),
             15..18 => Doing::Write(u.arbitrary()?),
             18..20 => Doing::WriteSynced(u.arbitrary()?),
             20..22 => Doing::WriteUnsynced(u.arbitrary()?),
@@ -151,6 +153,9 @@ impl Doing {
         match self {
             Doing::Put(key, length) => Step::Write(vec![(key.bytes(), Some(length.value(stamp)))], None),
             Doing::Delete(key) => Step::Write(vec![(key.bytes(), None)], None),
+            Doing::DeleteRange(from, to) => {
+                range_of((0..32).map(|n| Key(n).bytes()), &from.bytes(), &to.bytes())
+            }
             Doing::Write(writes) => Step::Write(writes.build(stamp), None),
             Doing::WriteSynced(writes) => Step::Write(writes.build(stamp), Some(Durability::Sync)),
             Doing::WriteUnsynced(writes) => Step::Write(writes.build(stamp), Some(Durability::Os)),

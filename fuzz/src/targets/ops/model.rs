@@ -31,6 +31,10 @@ enum Operation {
     Delete(Key),
     /// Each write goes to the keyspace after that of the one before.
     Write(Writes, Option<bool>),
+    DeleteRange(Bound<Key>, Bound<Key>),
+    Clear,
+    /// The keyspace that is worked in, if it has a name, and one with the same name made after it.
+    DropSpace,
     /// So many puts of keys that follow each other.
     Fill(u8, Length),
     Get(Key),
@@ -73,7 +77,8 @@ impl<'a> Arbitrary<'a> for Operation {
             49 => Operation::Sync,
             50..54 => Operation::Flush,
             54..58 => Operation::Compact(u.arbitrary()?, u.arbitrary()?),
-            58..60 => Operation::Reopen,
+            58 => Operation::Reopen,
+            59 => Operation::DropSpace,
             60 => Operation::Kill,
             61 | 62 => Operation::Transact(
                 u.arbitrary()?,
@@ -83,6 +88,8 @@ impl<'a> Arbitrary<'a> for Operation {
                 u.arbitrary()?,
                 u.arbitrary()?,
             ),
+            63 => Operation::DeleteRange(u.arbitrary()?, u.arbitrary()?),
+            64 => Operation::Clear,
             _ => Operation::Check,
         })
     }
@@ -146,9 +153,12 @@ impl Model {
         self.stamp += 1;
         match operation {
             Operation::Enter(which) => self.at = usize::from(*which) % SPACES,
-            Operation::Put(..) | Operation::Delete(_) | Operation::Write(..) | Operation::Fill(..) => {
-                self.change(operation);
-            }
+            Operation::Put(..)
+            | Operation::Delete(_)
+            | Operation::DeleteRange(..)
+            | Operation::Clear
+            | Operation::Write(..)
+            | Operation::Fill(..) => self.change(operation),
             Operation::Get(key) => self.get(&key.bytes()),
             Operation::MultiGet(keys) => self.multi_get(keys),
             Operation::Scan(lower, upper, ends) => {
@@ -178,6 +188,7 @@ impl Model {
             Operation::Compact(lower, upper) => {
                 self.space().compact_range::<Vec<u8>>(bounds(*lower, *upper)).expect("nothing fails");
             }
+            Operation::DropSpace => self.drop_space(),
             Operation::Reopen => self.reopen(),
             Operation::Kill => self.kill(),
             Operation::Transact(writes, key, lower, upper, ends, other) => {
@@ -188,6 +199,21 @@ impl Model {
         }
     }
 
+    fn drop_space(&mut self) {
+        let name = self.space().name().to_string();
+        if name.is_empty() {
+            return;
+        }
+        self.db.drop_keyspace(&name).expect("nothing fails");
+        let dropped =
+            std::mem::replace(&mut self.spaces[self.at], self.db.keyspace(&name).expect("a new name"));
+        assert!(matches!(dropped.get(""), Err(siltstone::Error::KeyspaceDropped { .. })));
+        self.maps[self.at].clear();
+        for (_, maps) in &mut self.snapshots {
+            maps[self.at].clear();
+        }
+    }
+
     fn change(&mut self, operation: &Operation) {
         let stamp = self.stamp;
         match operation {
@@ -195,6 +221,17 @@ impl Model {
             Operation::Delete(key) => {
                 self.space().delete(key.bytes()).expect("nothing fails");
                 self.maps[self.at].remove(&key.bytes());
+            }
+            Operation::DeleteRange(lower, upper) => {
+                let bounds = bounds(*lower, *upper);
+                for (key, _) in between(self.map(), &bounds) {
+                    self.maps[self.at].remove(&key);
+                }
+                self.space().delete_range::<Vec<u8>>(bounds).expect("nothing fails");
+            }
+            Operation::Clear => {
+                self.space().clear().expect("nothing fails");
+                self.maps[self.at].clear();
             }
             Operation::Write(writes, durable) => {
                 let durability = durable.map(|sync| if sync { Durability::Sync } else { Durability::Os });

@@ -9,10 +9,9 @@
 //! (X3) One that is longer overdue than twice the lag comes before anything else; before that, whatever else there is to do
 //!      comes first, and may take the expired data with it.
 
-use super::{Choice, Picker, Reason, numbers};
+use super::{Choice, Picker, Reason};
 use crate::engine::manifest::LEVELS;
 use crate::engine::sstable::summary::TableSummary;
-use std::ops::Range;
 
 impl Picker<'_> {
     /// X1: all such tables of the first level that has any.
@@ -39,7 +38,7 @@ impl Picker<'_> {
             let inputs = self.with_tied(level, at);
             Some(match self.below(level, &inputs).is_empty() {
                 false => self.merge_down(level, inputs, Reason::Expiry),
-                true => self.in_place(level, inputs),
+                true => self.in_place(level, inputs, Reason::Expiry),
             })
         })
     }
@@ -48,18 +47,7 @@ impl Picker<'_> {
     pub(super) fn expired(&self, level: usize, wanted: impl Fn(&TableSummary) -> bool) -> Option<Choice> {
         let expiry = self.shape.expiry();
         let at = self.shape.level(level).iter().position(|t| wanted(t) && expiry.is_due(t, 0))?;
-        Some(self.in_place(level, self.with_tied(level, at)))
-    }
-
-    fn in_place(&self, level: usize, inputs: Range<usize>) -> Choice {
-        let inputs = numbers(self.tables(level, inputs));
-        Choice::Merge {
-            level,
-            inputs,
-            output_level: level,
-            output_inputs: Vec::new(),
-            reason: Reason::Expiry,
-        }
+        Some(self.in_place(level, self.with_tied(level, at), Reason::Expiry))
     }
 
     fn has_ended(&self, table: &TableSummary) -> bool {

@@ -23,7 +23,7 @@ fn sample() -> (MemVfs, Manifest<u64>, Vec<usize>) {
     let len = || disk.read_file(Path::new(MANIFEST)).unwrap().len();
     let mut starts = vec![32, len()];
     let mut edit = full();
-    (edit.removed, edit.dropped_keyspaces) = (Vec::new(), Vec::new());
+    (edit.removed, edit.retired, edit.dropped_keyspaces) = (Vec::new(), Vec::new(), Vec::new());
     for edit in
         [edit, adding(&[(0, "400[k-m]")]), Edit { removed: vec![(6, 300)], ..adding(&[(1, "401[x-z]")]) }]
     {

@@ -10,6 +10,7 @@ use crate::engine::manifest::describe::{describe_current, describe_manifest};
 use crate::engine::manifest::edit::{Edit, SealedLog};
 use crate::engine::manifest::fixture::table;
 use crate::engine::sstable::summary::TableSummary;
+use crate::engine::tombstones::Tombstone;
 use crate::vfs::mem::MemVfs;
 use std::path::Path;
 
@@ -21,6 +22,8 @@ pub(super) fn full() -> Edit {
     Edit {
         added: vec![(6, added)],
         removed: vec![(0, 9), (1, 200)],
+        tombstones: vec![Tombstone { seq: 300, start: b"\x02a"[..].into(), end: b"\x03"[..].into() }],
+        retired: vec![7],
         min_log: Some(3),
         log_base: Some(128),
         newest_log: Some(4),
@@ -38,7 +41,7 @@ pub(super) fn full() -> Edit {
 const GOLDEN_EDIT: &[u8] = b"\x02\x02\x00\x09\x02\x03\x01\xc8\x01\
     \x01\x18\x06\xac\x02\xe8\x07\xcd\xab\x00\x00\x07\x02\x01\x01a\x01b\x05\xd8\x04\x08\x03\x04\xd0\x0f\
     \x03\x01\x03\x04\x01\x04\x05\x02\xbc\x05\x06\x02\xad\x02\x09\x01\x03\x0d\x02\x80\x01\x11\x02\xbc\x05\
-    \x07\x03\x02\xc3\xb6\x10\x03\x02\xe8\x07\x08\x01\x01\x0a\x07\x03\x80\x04\x04\x03\x02\x01";
+    \x0e\x01\x07\x0b\x07\xac\x02\x02\x02a\x01\x03\x07\x03\x02\xc3\xb6\x10\x03\x02\xe8\x07\x08\x01\x01\x0a\x07\x03\x80\x04\x04\x03\x02\x01";
 
 #[test]
 fn golden_edit() {
@@ -50,7 +53,7 @@ fn golden_edit() {
 #[test]
 fn unknown_fields_are_refused_below_128_and_skipped_above() {
     let with = |tag: &[u8]| [tag, &[3, 1, 2, 3], &[4, 1, 9]].concat();
-    for tag in [&[0][..], &[11], &[12], &[14], &[127]] {
+    for tag in [&[0][..], &[12], &[15], &[127]] {
         let e = Edit::decode(Path::new("m"), 0, &with(tag)).unwrap_err();
         assert!(matches!(e, Error::Incompatible { what: "manifest field", .. }), "{e}");
     }
@@ -107,11 +110,11 @@ fn numbers_that_there_cannot_be_are_refused() {
 
 const GOLDEN_CURRENT: &[u8] =
     b"siltston\x04\x01\0\0\x60\x0d\x68\x39\x08\x07\x06\x05\x04\x03\x02\x01\x09\0\0\0\0\0\0\0\
-    \x01\0\0\0\0\0\0\0\x22\x11\0\0\0\0\0\0\x66\x55\x44\x33\0\0\0\0\x77\0\0\0\0\0\0\0\x3d\x5d\x71\x4d";
+    \x01\0\0\0\0\0\0\0\x22\x11\0\0\0\0\0\0\x66\x55\x44\x33\x05\0\0\0\x77\0\0\0\0\0\0\0\x3d\x5d\x71\x4d";
 
 #[test]
 fn golden_current() {
-    let end = CleanEnd { manifest_len: 0x1122, chain: 0x3344_5566, last_seq: 0x77 };
+    let end = CleanEnd { manifest_len: 0x1122, chain: 0x3344_5566, last_seq: 0x77, deletions: 5 };
     let current = Current { database: 0x0102_0304_0506_0708, manifest: 9, state: State::Clean(end) };
     let bytes = current.encode();
     assert_eq!(bytes, GOLDEN_CURRENT, "{}", bytes.escape_ascii());
@@ -119,7 +122,7 @@ fn golden_current() {
     assert_eq!(
         describe_current(Path::new("c"), &bytes).unwrap(),
         "current of database 0102030405060708\n  manifest 9\n  clean: the manifest has 4386 bytes and ends with 33445566; \
-         last sequence number 119\n"
+         last sequence number 119; 5 deletions in the manifest alone\n"
     );
     let dirty = Current { state: State::Dirty, ..current };
     assert_eq!(Current::decode(Path::new("c"), &dirty.encode()).unwrap(), dirty);
@@ -129,10 +132,10 @@ const GOLDEN_MANIFEST: &[u8] =
     b"siltston\x03\x01\0\0\xa0\x27\x11\x94\xc1\x5c\x02\x89\xec\x2d\x0a\x91\x01\0\0\0\0\0\0\0\
     \x19\xfd\x6d\x39\x12\0\0\0\0\0\0\0\
     \x03\x01\x01\x04\x01\x00\x05\x01\x00\x06\x01\x01\x09\x01\x01\x0d\x01\x00\
-    \xd0\x09\x64\x50\x46\0\0\0\x19\xfd\x6d\x39\
+    \x01\xf1\xc0\x56\x4f\0\0\0\x19\xfd\x6d\x39\
     \x01\x18\x06\xac\x02\xe8\x07\xcd\xab\x00\x00\x07\x02\x01\x01a\x01b\x05\xd8\x04\x08\x03\x04\xd0\x0f\
     \x03\x01\x03\x04\x01\x04\x05\x02\xbc\x05\x06\x02\xad\x02\x09\x01\x03\x0d\x02\x80\x01\x11\x02\xbc\x05\
-    \x07\x03\x02\xc3\xb6\x10\x03\x02\xe8\x07\x0a\x07\x03\x80\x04\x04\x03\x02\x01";
+    \x0b\x07\xac\x02\x02\x02a\x01\x03\x07\x03\x02\xc3\xb6\x10\x03\x02\xe8\x07\x0a\x07\x03\x80\x04\x04\x03\x02\x01";
 
 /// A manifest with two records, its bytes and how it reads as text.
 #[test]
@@ -140,7 +143,7 @@ fn golden_manifest() {
     let disk = MemVfs::new();
     let mut manifest = create(disk.clone());
     let mut edit = full();
-    (edit.removed, edit.dropped_keyspaces) = (Vec::new(), Vec::new());
+    (edit.removed, edit.retired, edit.dropped_keyspaces) = (Vec::new(), Vec::new(), Vec::new());
     commit(&mut manifest, &edit).unwrap();
     let mut bytes = disk.read_file(&dir(disk.clone()).join("000001.manifest")).unwrap();
     assert_eq!(bytes, GOLDEN_MANIFEST, "{}", bytes.escape_ascii());
@@ -157,9 +160,10 @@ record 32: 18 bytes, checksum 396dfd19 after 00000000
   last sequence number 0
   next table 1
   next keyspace 1
-record 62: 70 bytes, checksum 506409d0 after 396dfd19
+record 62: 79 bytes, checksum 56c0f101 after 396dfd19
   add to level 6 table 300: 1000 bytes, checksum 0000abcd, 7 entries (2 tombstones, 1 expiring), \"a\" to \"b\", \
 sequence numbers 5 to 600, expiry 3 to 4, range deletions applied up to 8, 2000 bytes raw
+  range deletion 300: from \"\\x02a\" up to, without, \"\\x03\"
   min log 3
   first position in it 128
   newest log 4
@@ -170,5 +174,5 @@ sequence numbers 5 to 600, expiry 3 to 4, range deletions applied up to 8, 2000 
   create keyspace 2 \"ö\"
   values of keyspace 2 live for 1000 ms
   seal log 3: 512 bytes, checksum 01020304
-torn 144: 4 bytes, 12 expected
+torn 153: 4 bytes, 12 expected
 ";
