@@ -4,8 +4,8 @@
 //! when so many file operations were done. The state after each prefix of it is known by a fingerprint, so that finding the
 //! prefix that a database holds costs one scan.
 //!
-//! A write with `Durability::Interval(d)` that returns at time `t` vouches for those of its kind that had returned by `t - d`:
-//! where nobody but the caller does the work, a later write syncs for the earlier ones.
+//! A write with `Durability::Interval` vouches for all writes up to one whose own interval is over by then: where nobody but the
+//! caller does the work, a later write syncs for the earlier ones.
 
 use siltstone::vfs::Clock;
 use siltstone::vfs::mem::SimClock;
@@ -47,7 +47,7 @@ pub struct History {
     begun: Vec<u64>,
     /// After so many file operations: how many writes were acknowledged, and how many were durable.
     marks: Vec<(u64, usize, usize)>,
-    /// When writes at an interval were acknowledged, and how many writes there were by then.
+    /// By when writes at an interval were to be durable, and how many writes there were when they were acknowledged.
     at_intervals: Vec<(Duration, usize)>,
     failed: Vec<Failed>,
     /// The operating system may have lost what was not synced, also without a power cut.
@@ -105,9 +105,9 @@ impl History {
 
     /// Notes that all writes so far are acknowledged, at the time `now`, the last one with `Durability::Interval(interval)`.
     pub fn acknowledged_at(&mut self, op: u64, now: Duration, interval: Duration) {
-        self.at_intervals.push((now, self.writes.len()));
-        let old = self.at_intervals.partition_point(|(at, _)| *at + interval <= now);
-        let durable = old.checked_sub(1).map_or(0, |last| self.at_intervals[last].1);
+        self.at_intervals.push((now + interval, self.writes.len()));
+        let due = self.at_intervals.iter().filter(|(deadline, _)| *deadline <= now);
+        let durable = due.map(|(_, writes)| *writes).max().unwrap_or(0);
         self.mark(op, durable);
     }
 

@@ -4,15 +4,16 @@
 //! knows exactly which commit conflicts.
 
 use super::answer::Answer;
-use super::data::{Key, Look, V};
+use super::data::{Key, Keys, Look, V};
 use super::database::Database;
 use super::map::{Map, Model};
 use super::op::Shape;
 use super::walks::{Span, moves, say_found, say_pair, step};
 use super::writes::{Form, Kind, acknowledged};
 use crate::support::Random;
-use siltstone::{Durability, Error, Result, WriteBatch, WriteOptions};
+use siltstone::{Db, Durability, Error, Result, WriteBatch, WriteOptions};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// How many can live at once.
 pub const SLOTS: usize = 3;
@@ -90,18 +91,14 @@ impl Transactions {
     }
 
     pub fn on_map(&self, map: &mut Model, answer: &mut Answer) {
-        let slot = match self {
+        match self {
             Transactions::Conditional { conditions, pairs } => {
-                return conditional_on_map(map, answer, conditions, pairs);
+                conditional_on_map(map, answer, conditions, pairs);
             }
             Transactions::Begin { slot } => {
                 map.transactions[*slot] = Some(Tx { map: map.map.clone(), ..Tx::default() });
-                return;
             }
-            Transactions::Rollback { slot } => {
-                map.transactions[*slot] = None;
-                return;
-            }
+            Transactions::Rollback { slot } => map.transactions[*slot] = None,
             Transactions::TransactionCommit { slot, durability } => {
                 let Some(tx) = map.transactions[*slot].take() else { return };
                 let is_sound = tx.writes.is_empty() || tx.read.is_disjoint(&tx.changed);
@@ -110,49 +107,33 @@ impl Transactions {
                     map.write(&tx.writes.into_values().collect::<Vec<_>>());
                     acknowledged(map, Form::Write, *durability);
                 }
-                return;
             }
-            Transactions::TransactionGet { slot, .. }
-            | Transactions::TransactionScan { slot, .. }
-            | Transactions::TransactionWrite { slot, .. } => *slot,
-        };
-        let keys = std::sync::Arc::clone(&map.keys);
-        let Some(tx) = &mut map.transactions[slot] else { return };
-        match self {
-            Transactions::TransactionGet { key, .. } => {
-                let key = keys.get(*key);
+            Transactions::TransactionGet { slot, key } => {
+                let Some(tx) = &mut map.transactions[*slot] else { return };
+                let key = map.keys.get(*key);
                 if !tx.writes.contains_key(key) {
                     tx.read.insert(key.clone());
                 }
                 answer.value(tx.map.get(key).copied());
             }
-            Transactions::TransactionScan { span, moves, .. } => {
-                let mut walk =
-                    Watched { walk: span.on_map(&tx.map, &keys), front: None, back: None, whole: false };
-                let _ = step(&mut walk, moves, |pair| say_pair(answer, pair));
-                let Watched { front, back, whole, .. } = walk;
-                let any = Look::of(&V { stamp: 0, len: 0 }.bytes());
-                let all: Map = keys.all().iter().map(|key| (key.clone(), any)).collect();
-                let came_to = |key: &Key| {
-                    whole || front.is_some_and(|end| key <= end) || back.is_some_and(|end| key >= end)
-                };
-                let passed = span.on_map(&all, &keys).map(|(key, _)| key).filter(|key| came_to(key));
-                tx.read.extend(passed.cloned());
+            Transactions::TransactionScan { slot, span, moves } => {
+                let Some(tx) = &mut map.transactions[*slot] else { return };
+                tx.scan(&map.keys, span, moves, answer);
             }
-            Transactions::TransactionWrite { key, value, .. } => {
-                let place = keys.get(*key).clone();
+            Transactions::TransactionWrite { slot, key, value } => {
+                let Some(tx) = &mut map.transactions[*slot] else { return };
+                let place = map.keys.get(*key).clone();
                 match value {
                     Some(value) => tx.map.insert(place.clone(), value.look()),
                     None => tx.map.remove(&place),
                 };
                 tx.writes.insert(place, (*key, *value));
             }
-            _ => {}
         }
     }
 
     pub fn on_db(&self, db: &mut Database, answer: &mut Answer) -> Result<()> {
-        let keys = std::sync::Arc::clone(&db.keys);
+        let keys = Arc::clone(&db.keys);
         match self {
             Transactions::Begin { slot } => db.transactions[*slot] = Some(db.db().transaction()),
             Transactions::Rollback { slot } => {
@@ -187,26 +168,7 @@ impl Transactions {
                 }
             }
             Transactions::Conditional { conditions, pairs } => {
-                let mut batch = WriteBatch::new();
-                for (key, wanted) in conditions {
-                    let key = keys.bytes(*key);
-                    match wanted {
-                        Wanted::Absent => batch.require_absent(key),
-                        Wanted::Present => batch.require_present(key),
-                        Wanted::Value(value) => batch.require_value(key, value.bytes()),
-                        Wanted::Same => match db.db().get(key)? {
-                            Some(value) => batch.require_value(key, value),
-                            None => batch.require_absent(key),
-                        },
-                    }
-                }
-                for (key, value) in pairs {
-                    match value {
-                        Some(value) => batch.put(keys.bytes(*key), value.bytes()),
-                        None => batch.delete(keys.bytes(*key)),
-                    }
-                }
-                match db.db().write(batch) {
+                match db.db().write(conditional(db.db(), &keys, conditions, pairs)?) {
                     Err(Error::ConditionFailed { .. }) => answer.fact("refused"),
                     done => done.map(|()| answer.fact("written"))?,
                 }
@@ -214,6 +176,49 @@ impl Transactions {
         }
         Ok(())
     }
+}
+
+impl Tx {
+    fn scan(&mut self, keys: &Keys, span: &Span, moves: &[i16], answer: &mut Answer) {
+        let walk = span.on_map(&self.map, keys);
+        let mut walk = Watched { walk, front: None, back: None, whole: false };
+        let _ = step(&mut walk, moves, |pair| say_pair(answer, pair));
+        let Watched { front, back, whole, .. } = walk;
+        let any = Look::of(&V { stamp: 0, len: 0 }.bytes());
+        let all: Map = keys.all().iter().map(|key| (key.clone(), any)).collect();
+        let came_to =
+            |key: &Key| whole || front.is_some_and(|end| key <= end) || back.is_some_and(|end| key >= end);
+        let passed = span.on_map(&all, keys).map(|(key, _)| key).filter(|key| came_to(key));
+        self.read.extend(passed.cloned());
+    }
+}
+
+fn conditional(
+    db: &Db,
+    keys: &Keys,
+    conditions: &[(u32, Wanted)],
+    pairs: &[(u32, Option<V>)],
+) -> Result<WriteBatch> {
+    let mut batch = WriteBatch::new();
+    for (key, wanted) in conditions {
+        let key = keys.bytes(*key);
+        match wanted {
+            Wanted::Absent => batch.require_absent(key),
+            Wanted::Present => batch.require_present(key),
+            Wanted::Value(value) => batch.require_value(key, value.bytes()),
+            Wanted::Same => match db.get(key)? {
+                Some(value) => batch.require_value(key, value),
+                None => batch.require_absent(key),
+            },
+        }
+    }
+    for (key, value) in pairs {
+        match value {
+            Some(value) => batch.put(keys.bytes(*key), value.bytes()),
+            None => batch.delete(keys.bytes(*key)),
+        }
+    }
+    Ok(batch)
 }
 
 fn conditional_on_map(
