@@ -164,7 +164,7 @@ pub fn cut(features: Features) -> Store {
         let mut building = Building::new(features, seed);
         building.steps(&steps(features));
         // The log rotates when it is half full and a buffer is, so some long values are needed.
-        let long = |n: usize| Step::Write(vec![(b"long".to_vec(), Some(vec![n as u8; 3000]))], None);
+        let long = |n: usize| Step::Write(vec![(b"long".to_vec(), Some(vec![n as u8; 1000]))], None);
         for n in 0..60 {
             if used_segments(&building.vfs) == 2 {
                 break;
