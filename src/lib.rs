@@ -33,7 +33,7 @@
 //!
 //! # Where to go on
 //!
-//! [`Db`] has the operations and [`Options`] the choices, sixteen of them, each with its default and its reason. [`store`] is
+//! [`Db`] has the operations and [`Options`] the choices, fifteen of them, each with its default and its reason. [`store`] is
 //! the seam for other engines, [`vfs`] that for other files: in memory, with power cuts, or failing by rule, for your
 //! tests as for ours. [`protocol`] and, with the feature, `server` offer a database to the network. [`inspect()`] shows any file as text.
 //!
@@ -68,8 +68,16 @@ pub use engine::db::{Commit, Range, WriteOptions};
 pub use engine::slice::Slice;
 
 // What it tells about itself.
+pub use engine::cache::CacheStats;
 pub use engine::check::report::{Finding, Progress, Unread, VerifyReport};
-pub use engine::db::{LevelStats, MemoryStats, RecoveryReport, Stats, Trouble, Work};
+pub use engine::db::{
+    Amplification, LevelStats, LogStats, MemoryStats, RecoveryReport, StallStats, Stats, Trouble,
+};
+pub use engine::event::{
+    BackgroundError, BackgroundResumed, CompactionBegun, CompactionEnded, CompactionKind, DiskFull, Event,
+    FlushBegun, FlushEnded, Listener, ReadOnly, Recovered, StallBegun, StallEnded, TableCreated,
+    TableRemoved, Work,
+};
 pub use engine::repair::keys::{KeyBound, KeyRange};
 pub use engine::repair::report::{Loss, RepairReport, TablesBy};
 pub use error::{Error, Result};

@@ -232,17 +232,16 @@ impl Keyspace {
     }
 
     fn single(&self, add: impl FnOnce(&mut WriteBatch)) -> Result<()> {
-        let position = SINGLE.with(|batch| {
-            let mut batch = batch.borrow_mut();
-            batch.clear();
-            add(&mut batch);
-            let written = self.inner().write(&self.inner().payload(&batch)?, 1);
-            if batch.byte_len() > KEEP_SINGLE {
-                *batch = WriteBatch::new();
-            }
-            written
-        })?;
         let inner = self.inner();
+        // Taken, not borrowed: a listener that is called at the end of the write may write as well.
+        let mut batch = SINGLE.with(|batch| std::mem::take(&mut *batch.borrow_mut()));
+        batch.clear();
+        add(&mut batch);
+        let position = inner.payload(&batch).and_then(|payload| inner.write(&payload, 1));
+        if batch.byte_len() <= KEEP_SINGLE {
+            SINGLE.with(|kept| *kept.borrow_mut() = batch);
+        }
+        let position = position?;
         match inner.options.durability {
             Durability::Sync => inner.sync_to(position),
             Durability::Interval(interval) => inner.sync_within(interval),

@@ -11,6 +11,7 @@ mod commit_handle;
 mod compact;
 mod counters;
 mod deadline;
+mod events;
 mod flush;
 mod group_sync;
 mod inner;
@@ -35,13 +36,14 @@ mod warm;
 mod models;
 
 pub use commit_handle::Commit;
+pub use counters::StallStats;
 pub use keyspace::Keyspace;
 pub use open::RecoveryReport;
 pub use range::Range;
 pub use snapshot::Snapshot;
-pub use stats::{LevelStats, MemoryStats, Stats};
+pub use stats::{Amplification, LevelStats, LogStats, MemoryStats, Stats};
 pub use traits::KeyspaceOptions;
-pub use troubles::{Trouble, Work};
+pub use troubles::Trouble;
 
 use crate::engine::batch::WriteBatch;
 use crate::engine::check::report::VerifyReport;
@@ -235,7 +237,7 @@ impl Db {
     /// The state in numbers: levels, memory, background work, slow-downs.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.inner().stats()
+        self.inner().stats(self.recovery())
     }
 
     /// Reads every byte of every table and checks it: checksums, order, filters, and what the manifest says of each; compares

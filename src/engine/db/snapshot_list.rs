@@ -3,16 +3,28 @@
 //! (S1) A number is taken and entered under one lock, so a compaction that reads the list under it sees every snapshot whose
 //!      number is below the visible one of that moment.
 //! (S2) So is its time, and times ascend with numbers. What has expired at the time of the oldest snapshot has expired for all.
+//! (S3) Taking one reads no clock for its age. Whoever looks at the list for other reasons notes the time for those that have come since:
+//!      they are the last ones, since numbers ascend with time.
 
 use crate::planted::{Bug, planted};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-/// Live snapshots, by sequence number and time, and how many share these.
+/// Live snapshots, by sequence number and time.
 #[derive(Debug, Default)]
 pub struct SnapshotList {
-    live: Mutex<BTreeMap<Moment, usize>>,
+    live: Mutex<BTreeMap<Moment, Live>>,
+}
+
+/// Those of one moment.
+#[derive(Debug, Default)]
+struct Live {
+    /// How many there are.
+    count: usize,
+    /// When they were noticed first (S3), on the monotonic clock.
+    noticed: Option<Duration>,
 }
 
 /// What a reader sees: the writes up to a number, and of them what has not expired at a time.
@@ -30,21 +42,21 @@ impl SnapshotList {
         let mut live = self.live.lock();
         let seq = visible.load(Ordering::Acquire);
         let moment = Moment { seq, now: now() };
-        *live.entry(moment).or_insert(0) += 1;
+        live.entry(moment).or_default().count += 1;
         moment
     }
 
     /// Enters one more at a moment that is already live.
     pub fn enter_again(&self, moment: Moment) {
-        *self.live.lock().entry(moment).or_insert(0) += 1;
+        self.live.lock().entry(moment).or_default().count += 1;
     }
 
     /// Takes a snapshot off the list.
     pub fn leave(&self, moment: Moment) {
         let mut live = self.live.lock();
-        if let Some(count) = live.get_mut(&moment) {
-            *count -= 1;
-            if *count == 0 {
+        if let Some(here) = live.get_mut(&moment) {
+            here.count -= 1;
+            if here.count == 0 {
                 live.remove(&moment);
             }
         }
@@ -68,10 +80,40 @@ impl SnapshotList {
         (all, oldest.unwrap_or(u64::MAX).min(now()))
     }
 
+    /// Notes that it is `now` for those that have come since the last time; gives how old the oldest is at least.
+    pub fn note(&self, now: Duration) -> Option<Duration> {
+        let mut live = self.live.lock();
+        for here in live.values_mut().rev().take_while(|here| here.noticed.is_none()) {
+            here.noticed = Some(now);
+        }
+        live.values().next().map(|oldest| now.saturating_sub(oldest.noticed.unwrap_or(now)))
+    }
+
     /// How many snapshots live, and the oldest one's number.
     #[must_use]
     pub fn summary(&self) -> (usize, Option<u64>) {
         let live = self.live.lock();
-        (live.values().sum(), live.keys().next().map(|moment| moment.seq))
+        (live.values().map(|here| here.count).sum(), live.keys().next().map(|moment| moment.seq))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_has_the_age_it_was_noticed_with() {
+        let (list, visible) = (SnapshotList::default(), AtomicU64::new(1));
+        let second = Duration::from_secs;
+        assert_eq!(list.note(second(5)), None);
+        let first = list.enter(&visible, || 0);
+        assert_eq!(list.note(second(6)), Some(second(0)));
+        visible.store(2, Ordering::Release);
+        let next = list.enter(&visible, || 0);
+        assert_eq!((list.note(second(8)), list.note(second(9))), (Some(second(2)), Some(second(3))));
+        list.leave(first);
+        assert_eq!(list.note(second(10)), Some(second(2)));
+        list.leave(next);
+        assert_eq!((list.note(second(11)), list.summary()), (None, (0, None)));
     }
 }
