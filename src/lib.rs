@@ -75,8 +75,17 @@ pub use engine::db::{Transaction, TransactionRange, TransactionWithin};
 pub use engine::slice::Slice;
 
 // What it tells about itself.
+pub use engine::cache::CacheStats;
 pub use engine::check::report::{Finding, Progress, Unread, VerifyReport};
-pub use engine::db::{CheckpointReport, LevelStats, MemoryStats, RecoveryReport, Stats, Trouble, Work};
+pub use engine::db::{
+    Amplification, CheckpointReport, LevelStats, LogStats, MemoryStats, RecoveryReport, StallStats, Stats,
+    Trouble,
+};
+pub use engine::event::{
+    BackgroundError, BackgroundResumed, CompactionBegun, CompactionEnded, CompactionKind, DiskFull, Event,
+    FlushBegun, FlushEnded, Listener, ReadOnly, Recovered, StallBegun, StallEnded, TableCreated,
+    TableRemoved, Work,
+};
 pub use engine::repair::keys::{KeyBound, KeyRange};
 pub use engine::repair::report::{Loss, RepairReport, TablesBy};
 pub use error::{Error, Result};

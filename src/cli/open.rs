@@ -49,8 +49,17 @@ impl DataDir {
 
     /// Does `work` with the database that is there (L3), and closes it.
     pub fn with(&self, work: impl FnOnce(&Db) -> anyhow::Result<()>) -> anyhow::Result<()> {
-        self.existing(None)?;
-        self.with_options(Options::default().create_if_missing(false), work)
+        self.with_at(None, work)
+    }
+
+    /// As [`DataDir::with`], in another folder if one is given.
+    pub fn with_at(
+        &self,
+        other: Option<&Path>,
+        work: impl FnOnce(&Db) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let path = self.existing(other)?;
+        self.open_at(path, Options::default().create_if_missing(false), work)
     }
 
     /// Does `work` with the database, which is made if there is none and the options do not forbid it, and closes it.
@@ -59,9 +68,18 @@ impl DataDir {
         options: Options,
         work: impl FnOnce(&Db) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
+        self.open_at(&self.path, options, work)
+    }
+
+    fn open_at(
+        &self,
+        path: &Path,
+        options: Options,
+        work: impl FnOnce(&Db) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
         let options = self.memory.into_iter().fold(options, Options::memory_budget);
-        let what = || format!("could not open the database in {}", self.path.display());
-        let db = options.open(&self.path).with_context(what)?;
+        let what = || format!("could not open the database in {}", path.display());
+        let db = options.open(path).with_context(what)?;
         let done = work(&db);
         let closed = db.close();
         done?;

@@ -72,6 +72,7 @@ pub type Hit<T> = Guard<Option<Arc<T>>>;
 
 /// What the cache has done, for reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[non_exhaustive]
 pub struct CacheStats {
     /// How many bytes it may hold at the moment.
     pub limit: usize,

@@ -1,13 +1,14 @@
 //! Bytes become an ordered map.
 //!
 //! Reading order: the ground floor ([`coding`], [`checksum`], [`header`], [`key`], [`slice`], [`filename`],
-//! [`options`], [`memory`], [`batch`], [`tombstones`]), the iterator contract ([`iter`]), the block [`cache`]; then four parts that do not know
+//! [`event`], [`options`], [`memory`], [`batch`], [`tombstones`]), the iterator contract ([`iter`]), the block [`cache`]; then four parts that do not know
 //! each other ([`wal`], [`memtable`], [`sstable`], [`manifest`]); then the assemblies that join them ([`read`],
 //! [`compaction`], [`db`]).
 
 pub mod batch;
 pub mod checksum;
 pub mod coding;
+pub mod event;
 pub mod filename;
 pub mod header;
 pub mod key;

@@ -1,5 +1,6 @@
 //! What can be chosen. Every option has a default and a reason; there are at most 16.
 
+use super::event::Listener;
 use super::memory::Memory;
 use crate::index::{Index, NewIndex};
 use crate::vfs::std::memory_limit;
@@ -67,6 +68,7 @@ pub struct Options {
     pub(crate) expiry_lag: Duration,
     pub(crate) create_if_missing: bool,
     pub(crate) background: Background,
+    pub(crate) listener: Option<Arc<dyn Listener>>,
     pub(crate) vfs: Arc<dyn Vfs>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) memtable_index: Option<NewIndex>,
@@ -87,6 +89,7 @@ impl Default for Options {
             expiry_lag: Duration::from_secs(3600),
             create_if_missing: true,
             background: Background::Threads,
+            listener: None,
             vfs: Arc::new(crate::vfs::std::StdVfs),
             clock: Arc::new(crate::vfs::std::StdClock::default()),
             memtable_index: None,
@@ -207,6 +210,13 @@ impl Options {
     #[must_use]
     pub fn background(mut self, background: Background) -> Options {
         self.background = background;
+        self
+    }
+
+    /// Who is told of flushes, compactions, stalls, errors and what else happens. Default: nobody; `tracing` is told in any case.
+    #[must_use]
+    pub fn listener(mut self, listener: Arc<dyn Listener>) -> Options {
+        self.listener = Some(listener);
         self
     }
 

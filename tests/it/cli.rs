@@ -179,6 +179,18 @@ fn stats_verify_compact_and_inspect_work_on_a_small_database() {
     place.ok(&["compact"]);
     assert!(!place.ok(&["stats"]).is_empty());
     assert!(place.ok(&["stats", "--json"]).starts_with('{'));
+    assert_eq!(
+        place
+            .ok(&["stats", "data", "--json", "--memory", "32M"])
+            .matches("\"budget_bytes\": 33554432")
+            .count(),
+        1
+    );
+    assert!(place.ok(&["stats", "--prometheus"]).contains("\nsiltstone_level_tables{level=\""));
+    place.fails(&["stats", "--json", "--prometheus"], 2, "--prometheus");
+    place.fails(&["stats", "nowhere"], 1, "there is no database in nowhere");
+    place.fails(&["stats", "--memory", "1K"], 1, "memory_budget must be at least");
+    place.fails(&["stats", "--memory", "much"], 2, "256M");
     assert!(!place.ok(&["verify"]).is_empty());
     let here = place.ok(&["inspect", "data/CURRENT"]);
     assert_eq!(place.ok(&["inspect", "CURRENT"]), here);

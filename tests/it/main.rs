@@ -8,6 +8,7 @@
 //! | [`crash`] | a power cut loses what was promised, shows what was never written, or leaves a database that does not open |
 //! | [`damage`] | a file is damaged, and wrong data is returned, or right data is gone without a word |
 //! | [`errors`] | bad input or a wrong folder gives an error that does not help, or harms what is there |
+//! | [`events`] | what happens is not told, or not in its order; or the one who is told brings the database down |
 //! | [`expiry`] | what has expired is seen, or comes back, or keeps its space |
 //! | [`faults`] | a file operation fails, or the disk is full, and the database panics, hangs, lies or loses |
 //! | [`futures`] | a task is never woken, waits for a disk, or cannot be dropped |
@@ -26,6 +27,7 @@
 //! | [`soak`] | after hours of work something has grown: memory, descriptors, threads, files, or the time that a write takes |
 //! | [`model`] | the database and a sorted map disagree after some sequence of operations, reopenings and power cuts |
 //! | [`transactions`] | a transaction commits on what has changed, fails on what has not, or happens by half |
+//! | [`stats`] | a number that is told is wrong, or in a form that its readers refuse |
 //! | [`tidy`] | the house falls into disorder: an upward import, a cycle, a second place that touches the disk |
 
 #![allow(
@@ -43,6 +45,7 @@ mod concurrency;
 mod crash;
 mod damage;
 mod errors;
+mod events;
 mod expiry;
 mod faults;
 mod futures;
@@ -71,6 +74,7 @@ mod repair;
 mod seams;
 mod smoke;
 mod soak;
+mod stats;
 mod support;
 mod tidy;
 mod transactions;

@@ -9,9 +9,9 @@
 //! failing; writers meanwhile get the reason, at their deadline or, where waiting does not help, at once.
 
 use super::inner::Inner;
-use super::troubles::Work;
 use super::warm::open_tables;
 use crate::engine::compaction::picker::Urgency;
+use crate::engine::event::Work;
 use crate::engine::options::Background;
 use crate::engine::sstable::TableSummary;
 use crate::engine::wal::segment::{self, Segment};
@@ -115,9 +115,14 @@ fn compact_loop(inner: &Inner) {
     let (mut urgency, mut pauses, mut deleted_since) = (Urgency::Pressure, Pauses::new(), None);
     while let Some(seen) = inner.signals.compact.next_round(&inner.stop) {
         inner.report(Work::Removal, inner.remove_obsolete());
-        inner.report(Work::Flush, inner.seal_expired());
-        if urgency == Urgency::Idle {
-            inner.report(Work::Flush, inner.seal_deleted(&mut deleted_since));
+        // That nothing was to be sealed says nothing of flushes that fail.
+        if let failed @ Err(_) = inner.seal_expired() {
+            inner.report(Work::Flush, failed);
+        }
+        if urgency == Urgency::Idle
+            && let failed @ Err(_) = inner.seal_deleted(&mut deleted_since)
+        {
+            inner.report(Work::Flush, failed);
         }
         let compacted = inner.report(Work::Compaction, inner.compact_step(urgency));
         let pause = pauses.after(compacted.is_none());
@@ -297,7 +302,7 @@ impl Inner {
     /// Notes how a step in the background went; `None` when it failed.
     fn report<T>(&self, work: Work, outcome: Result<T>) -> Option<T> {
         let failed = outcome.is_err();
-        let outcome = self.troubles.note(work, outcome, &*self.options.clock);
+        let outcome = self.troubles.note(work, outcome, &*self.options.clock, &self.events);
         if failed {
             // Whoever waits for the work is told.
             self.signals.room.raise();

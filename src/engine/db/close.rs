@@ -12,6 +12,7 @@ use super::background;
 use super::commit::MAX_SEALED;
 use super::inner::{Inner, Signals};
 use super::open::RecoveryReport;
+use crate::engine::event::{Event, Recovered};
 use crate::engine::filename::FileName;
 use crate::engine::manifest::Edit;
 use crate::engine::read::LazyTable;
@@ -31,6 +32,7 @@ pub struct Handle {
 
 struct Running {
     threads: Vec<JoinHandle<()>>,
+    listening: Option<JoinHandle<()>>,
     _lock: Box<dyn Send + Sync>,
 }
 
@@ -40,8 +42,11 @@ impl Handle {
         inner.update_pressure();
         let compact = Arc::clone(&inner.signals.compact);
         inner.files.when_removable(move || compact.raise());
-        let threads = background::start(&inner)?;
-        let running = Mutex::new(Some(Running { threads, _lock: lock }));
+        inner.events.tell(Event::Recovered(recovered(&report)));
+        let listening = inner.events.start()?;
+        let threads = background::start(&inner).inspect_err(|_| _ = inner.events.end())?;
+        inner.events.deliver();
+        let running = Mutex::new(Some(Running { threads, listening, _lock: lock }));
         Ok(Handle { inner, report, running })
     }
 
@@ -58,7 +63,7 @@ impl Handle {
     pub fn close(&self, holders: usize) -> Result<()> {
         // Whoever comes second waits here until the first is through.
         let mut running = self.running.lock();
-        let Some(Running { threads, _lock }) = running.take() else { return Ok(()) };
+        let Some(Running { threads, listening, _lock }) = running.take() else { return Ok(()) };
         let poisoned = self.inner.poisoned().cloned();
         self.inner.set_closed();
         drop(self.inner.commit.lock());
@@ -77,6 +82,10 @@ impl Handle {
         if holders > 1 {
             self.inner.open_tables_for_iterators();
         }
+        drop(_lock);
+        // Not held any longer: the listener may be about to close as well.
+        drop(running);
+        self.inner.end_events(listening);
         closed
     }
 }
@@ -89,7 +98,27 @@ impl Drop for Handle {
     }
 }
 
+fn recovered(report: &RecoveryReport) -> Recovered {
+    Recovered {
+        clean: report.clean,
+        batches: report.batches,
+        log_bytes: report.log_bytes,
+        cuts: report.cuts.len(),
+        orphans_removed: report.orphans_removed.len(),
+        took: report.took,
+    }
+}
+
 impl Inner {
+    /// Tells the last events.
+    fn end_events(&self, listening: Option<JoinHandle<()>>) {
+        self.tasks_stall_no_more();
+        let await_it = self.events.end();
+        self.events.deliver();
+        // It catches panics, so there is no other end.
+        let _ = listening.filter(|_| await_it).map(JoinHandle::join);
+    }
+
     fn stop_threads(&self, threads: Vec<JoinHandle<()>>) {
         self.stop.store(true, Ordering::Release);
         let Signals { log, flush, compact, room } = &self.signals;
@@ -140,6 +169,12 @@ impl Inner {
 
     /// Seals the active buffer and waits until everything that was in buffers is in tables.
     pub fn flush_all(&self) -> Result<()> {
+        let flushed = self.flush_all_buffers();
+        self.events.deliver();
+        flushed
+    }
+
+    fn flush_all_buffers(&self) -> Result<()> {
         self.begin_flush()?;
         let mut goal = None;
         loop {
@@ -199,6 +234,12 @@ impl Inner {
 
     /// Compacts a range of engine keys to the bottom, on the calling thread.
     pub fn compact_range(&self, lower: &[u8], upper: Option<&[u8]>) -> Result<()> {
+        let compacted = self.compact_range_to_the_bottom(lower, upper);
+        self.events.deliver();
+        compacted
+    }
+
+    fn compact_range_to_the_bottom(&self, lower: &[u8], upper: Option<&[u8]>) -> Result<()> {
         self.flush_all()?;
         loop {
             let _one_at_a_time = self.compacting.lock();

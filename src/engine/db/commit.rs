@@ -26,6 +26,27 @@ use std::time::Duration;
 
 /// How many full buffers may wait for their flush before writers do.
 pub const MAX_SEALED: usize = 2;
+/// A write that waits, until this is dropped.
+struct Waits<'a> {
+    inner: &'a Inner,
+    reason: StallReason,
+    since: Duration,
+}
+
+impl Waits<'_> {
+    fn begin(inner: &Inner, reason: StallReason) -> Waits<'_> {
+        let since = inner.options.clock.monotonic();
+        inner.events.stall_begins(reason, since);
+        Waits { inner, reason, since }
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.inner.no_longer_waits(self.reason, self.since);
+    }
+}
+
 /// How often a waiting writer looks again, should it miss a wake-up.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
@@ -47,6 +68,7 @@ impl Inner {
         let position = self.take_place(payload, count, guard, || self.lock_with_room(payload))?;
         if self.options.background == Background::Stepped {
             self.step_after_write();
+            self.events.deliver();
         }
         Ok(position)
     }
@@ -129,13 +151,32 @@ impl Inner {
             Some(reason) => reason,
             None if self.is_full() => StallReason::WriteBuffersFull,
             None => {
-                *self.full_since.lock() = None;
+                self.tasks_stall_no_more();
                 return Ok(self.admit(bytes).is_ok());
             }
         };
         let now = self.options.clock.monotonic();
-        let waited = now.saturating_sub(*self.full_since.lock().get_or_insert(now));
+        let mut full_since = self.full_since.lock();
+        if full_since.is_none() {
+            self.events.stall_begins(reason, now);
+        }
+        let (_, since) = *full_since.get_or_insert((reason, now));
+        let waited = now.saturating_sub(since);
+        drop(full_since);
         self.check_worth_waiting(reason, waited).map(|()| false)
+    }
+
+    /// Notes that tasks have room, or that there will be none of them any more.
+    pub fn tasks_stall_no_more(&self) {
+        if let Some((reason, since)) = self.full_since.lock().take() {
+            self.no_longer_waits(reason, since);
+        }
+    }
+
+    fn no_longer_waits(&self, reason: StallReason, since: Duration) {
+        let now = self.options.clock.monotonic();
+        self.counters.stalled(reason, now.saturating_sub(since));
+        self.events.stall_ends(now);
     }
 
     /// An error when a write has waited too long, or for something that does not come by itself.
@@ -197,6 +238,7 @@ impl Inner {
         }
         self.gaps.note_puts(payload, last);
         debug_assert_eq!(seq, last + 1, "the count of a batch is the number of its entries");
+        self.counters.wrote(payload.len(), committer.log.position());
         self.visible.0.store(last, Ordering::Release);
         if first_range {
             // What it hides is to be cleared away when there is nothing else to do.
@@ -221,7 +263,7 @@ impl Inner {
 
     /// Takes the commit lock when the active buffer has room, waiting for that if need be.
     fn lock_with_room(&self, payload: &[u8]) -> Result<MutexGuard<'_, Committer>> {
-        let mut waited: Option<Duration> = None;
+        let mut waits: Option<Waits<'_>> = None;
         loop {
             let seen = self.signals.room.count();
             let mut committer = self.commit.lock();
@@ -232,15 +274,17 @@ impl Inner {
             }
             let Some(reason) = self.make_room(&mut committer, payload.len())? else { return Ok(committer) };
             drop(committer);
-            let since = *waited.get_or_insert_with(|| self.options.clock.monotonic());
-            self.wait_for_room(reason, seen, since)?;
+            let waits = waits.get_or_insert_with(|| Waits::begin(self, reason));
+            self.wait_for_room(reason, seen, waits.since)?;
         }
     }
 
     /// One wait of a writer; an error when it has waited too long.
     fn wait_for_room(&self, reason: StallReason, seen: u64, since: Duration) -> Result<()> {
         if self.options.background == Background::Stepped {
-            return match self.step()? {
+            let worked = self.step();
+            self.events.deliver();
+            return match worked? {
                 true => Ok(()),
                 false => Err(Error::Stalled { reason, waited: Duration::ZERO }),
             };
@@ -248,8 +292,6 @@ impl Inner {
         let waited = self.options.clock.monotonic().saturating_sub(since);
         self.check_worth_waiting(reason, waited)?;
         self.signals.room.wait(seen, Some(LOOK_AGAIN));
-        let now = self.options.clock.monotonic().saturating_sub(since);
-        self.counters.stalled(reason, now.saturating_sub(waited));
         Ok(())
     }
 

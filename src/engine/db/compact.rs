@@ -12,6 +12,7 @@ use crate::engine::compaction::output::{Output, write_tables};
 use crate::engine::compaction::picker::{self, Choice, Urgency};
 use crate::engine::compaction::retain::Retain;
 use crate::engine::compaction::shape::{Config, Expiry, Shape};
+use crate::engine::event::{CompactionBegun, CompactionEnded, CompactionKind, Event, TableRemoved};
 use crate::engine::iter::Merge;
 use crate::engine::manifest::Edit;
 use crate::engine::options::{Compression, Options};
@@ -90,8 +91,30 @@ impl Inner {
     /// Does what was chosen; true.
     fn carry_out(&self, version: &Arc<Version>, choice: Choice) -> Result<bool> {
         self.check_unpoisoned()?;
-        let edit = self.poison_if_sync_failed(self.prepare_edit(version, choice))?;
-        self.install(edit, 0)?;
+        let begun = facts(version, &choice);
+        self.events.tell(Event::CompactionBegun(begun.clone()));
+        let started = self.options.clock.monotonic();
+        let outcome = self.poison_if_sync_failed(self.prepare_edit(version, choice));
+        let outcome = outcome.and_then(|edit| {
+            let added = edit.added.clone();
+            self.install(edit, 0).map(|()| added)
+        });
+        let took = self.options.clock.monotonic().saturating_sub(started);
+        let CompactionBegun { kind, level, output_level, tables, input_bytes } = begun;
+        let new =
+            outcome.as_ref().ok().filter(|_| kind == CompactionKind::Merge).map_or(&[][..], |added| added);
+        self.events.tell(Event::CompactionEnded(CompactionEnded {
+            kind,
+            level,
+            output_level,
+            tables,
+            input_bytes,
+            tables_written: new.len(),
+            written_bytes: new.iter().map(|(_, table)| table.len).sum(),
+            took,
+            error: outcome.as_ref().err().cloned(),
+        }));
+        outcome?;
         self.signals.room.raise();
         Ok(true)
     }
@@ -108,8 +131,6 @@ impl Inner {
             }
             Choice::Drop { tables, level, .. } => {
                 let tables = numbered(version, level, &tables);
-                let bytes: u64 = tables.iter().map(|t| t.summary.len).sum();
-                tracing::debug!(level, tables = tables.len(), bytes, "dropped tables unread");
                 Ok(Edit { removed: removals(level, &tables).collect(), ..self.edit() })
             }
             Choice::Merge { level, inputs, output_level, output_inputs, .. } => {
@@ -154,7 +175,6 @@ impl Inner {
         let written: u64 = added.iter().map(|s| s.len).sum();
         let took = self.options.clock.monotonic().saturating_sub(started);
         self.counters.compacted(read, written, took);
-        tracing::debug!(level, output_level, read, written, ?took, "compacted");
         Ok(Edit {
             added: added.into_iter().map(|s| (output_level as u8, s)).collect(),
             removed,
@@ -176,8 +196,23 @@ impl Inner {
 
     /// Removes the files of tables that nobody needs any more. One that cannot be removed is tried again the next time.
     pub fn remove_obsolete(&self) -> Result<()> {
-        self.files.remove_removable()
+        let tell = |number| self.events.tell(Event::TableRemoved(TableRemoved { number }));
+        self.files.remove_removable(&mut { tell })
     }
+}
+
+/// What there is to tell of a choice.
+fn facts(version: &Version, choice: &Choice) -> CompactionBegun {
+    let (kind, level, output_level, inputs, output_inputs) = match choice {
+        Choice::Move { from, to, tables, .. } => (CompactionKind::Move, *from, *to, tables, &[][..]),
+        Choice::Drop { tables, level, .. } => (CompactionKind::Drop, *level, *level, tables, &[][..]),
+        Choice::Merge { level, inputs, output_level, output_inputs, .. } => {
+            (CompactionKind::Merge, *level, *output_level, inputs, &output_inputs[..])
+        }
+    };
+    let all = [numbered(version, level, inputs), numbered(version, output_level, output_inputs)].concat();
+    let input_bytes = all.iter().map(|t| t.summary.len).sum();
+    CompactionBegun { kind, level, output_level, tables: all.len(), input_bytes }
 }
 
 fn numbered(version: &Version, level: usize, numbers: &[u64]) -> Vec<Arc<TableRef>> {

@@ -12,6 +12,7 @@
 use super::inner::{Inner, LogStart};
 use crate::engine::compaction::output::{Output, write_tables};
 use crate::engine::compaction::retain::{Retain, still_needed};
+use crate::engine::event::{Event, FlushBegun, FlushEnded};
 use crate::engine::filename::FileName;
 use crate::engine::iter::Merge;
 use crate::engine::manifest::Edit;
@@ -41,10 +42,26 @@ impl Inner {
             return Ok(false);
         }
         let started = self.options.clock.monotonic();
+        let (buffers, buffer_bytes) = (waiting.len(), waiting.iter().map(|m| m.bytes()).sum());
+        self.events.tell(Event::FlushBegun(FlushBegun { buffers, buffer_bytes }));
+        let outcome = self.flush(&waiting, log);
+        let took = self.options.clock.monotonic().saturating_sub(started);
+        let (written_bytes, error) =
+            (outcome.as_ref().map_or(0, |bytes| *bytes), outcome.as_ref().err().cloned());
+        self.events.tell(Event::FlushEnded(FlushEnded { buffers, written_bytes, took, error }));
+        self.counters.flushed(outcome?, took);
+        self.release_logs(log)?;
+        self.signals.room.raise();
+        self.signals.compact.raise();
+        Ok(true)
+    }
+
+    /// Writes these buffers to a table and puts it in force in their place; gives its bytes.
+    fn flush(&self, waiting: &[Arc<Memtable>], log: LogStart) -> Result<u64> {
         let last_seq = waiting.iter().filter_map(|m| m.max_seq()).max();
         let snapshots = self.boundaries();
-        let (tombstones, retired) = self.deleted_ranges(&waiting, &snapshots.0);
-        let summaries = self.write_level0(&waiting, &snapshots, &tombstones, last_seq.unwrap_or(0))?;
+        let (tombstones, retired) = self.deleted_ranges(waiting, &snapshots.0);
+        let summaries = self.write_level0(waiting, &snapshots, &tombstones, last_seq.unwrap_or(0))?;
         let bytes: u64 = summaries.iter().map(|s| s.len).sum();
         let edit = Edit {
             added: summaries.into_iter().map(|s| (0, s)).collect(),
@@ -60,14 +77,7 @@ impl Inner {
         if planted(Bug::RemoveLogBeforeEdit) {
             self.release_logs(log)?;
         }
-        self.install(edit, waiting.len())?;
-        let took = self.options.clock.monotonic().saturating_sub(started);
-        self.counters.flushed(bytes, took);
-        tracing::debug!(buffers = waiting.len(), bytes, ?took, "flushed");
-        self.release_logs(log)?;
-        self.signals.room.raise();
-        self.signals.compact.raise();
-        Ok(true)
+        self.install(edit, waiting.len()).map(|()| bytes)
     }
 
     /// The buffers that wait for their flush, and where the log of what is not among them begins.

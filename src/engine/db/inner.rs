@@ -8,7 +8,8 @@
 //! 2. `manifest`: appending edits, with its sync. Only background work and open/close take it.
 //! 3. `buffers`: which buffers wait for their flush, and publishing a super version. A few stores long.
 //! 4. The small ones that take no other: the known gaps, the snapshot list, the group sync's state, the signals, the lists
-//!    of used segments and of unread tables.
+//!    of used segments and of replaced tables, the queue of events. Only those on who is stalled take others: `full_since`, then
+//!    that of the stall, then the queue's.
 //!
 //! Readers take none of them, but that of the known gaps where there are any: they load `super_version`, then `visible`
 //! (`read` R1).
@@ -19,6 +20,7 @@
 
 use super::counters::Counters;
 use super::deadline::Deadline;
+use super::events::Events;
 use super::gaps::Gaps;
 use super::group_sync::GroupSync;
 use super::readers::Readers;
@@ -31,6 +33,7 @@ use super::traits::Traits;
 use super::troubles::{Trouble, Troubles};
 use crate::engine::cache::Cache;
 use crate::engine::checksum::Place;
+use crate::engine::event::{Event, ReadOnly, TableCreated};
 use crate::engine::filename::FileName;
 use crate::engine::header::FileKind;
 use crate::engine::manifest::{Edit, Manifest};
@@ -41,6 +44,7 @@ use crate::engine::read::{LazyTable, SuperVersion, TableFiles, TableRef};
 use crate::engine::sstable::{Block, TableSummary};
 use crate::engine::wal::segment::Segment;
 use crate::engine::wal::writer::Writer;
+use crate::error::StallReason;
 use crate::sync::atomic::{AtomicBool, AtomicU64};
 use crate::sync::{ArcSwap, Mutex, plain};
 use crate::vfs::Dir;
@@ -87,6 +91,7 @@ pub struct Inner {
     /// The log thread was told that the next segment is needed.
     pub spare_asked: AtomicBool,
     pub troubles: Troubles,
+    pub events: Arc<Events>,
     /// A compaction that writes wait for found no space.
     pub compaction_wants_space: AtomicBool,
     /// Others need the space that the running compaction has taken (E3 in `space`).
@@ -105,8 +110,8 @@ pub struct Inner {
     pub replaced: Mutex<Vec<Weak<TableRef>>>,
     /// Why the last flush failed, for whoever waits for it.
     pub flush_error: Mutex<Option<Error>>,
-    /// Since when there has been no room for writes, on the monotonic clock.
-    pub full_since: Mutex<Option<Duration>>,
+    /// Since when there has been no room for tasks that write, on the monotonic clock, and what for.
+    pub full_since: Mutex<Option<(StallReason, Duration)>>,
     /// Held by whoever compacts. Comes before all other locks.
     pub compacting: Mutex<()>,
     /// Held by whoever makes a checkpoint. Comes before all other locks.
@@ -185,6 +190,7 @@ impl Inner {
         let visible = parts.committer.next_seq - 1;
         let keyspaces = super::traits::all(parts.manifest.registry());
         let time = parts.manifest.registry().time;
+        let events = Arc::new(Events::new(&parts.options));
         Inner {
             cache: Arc::clone(parts.files.cache()),
             observes: parts.observes,
@@ -203,13 +209,14 @@ impl Inner {
             group_sync: parts.group_sync,
             sync_deadline: Deadline::default(),
             throttle: Throttle::default(),
-            counters: Counters::default(),
+            counters: Counters::since(parts.committer.log.position()),
             signals: Signals::default(),
             readers: Arc::default(),
             stop: AtomicBool::new(false),
             largest_segment: AtomicU64::new(0),
             spare_asked: AtomicBool::new(false),
             troubles: Troubles::default(),
+            events,
             compaction_wants_space: AtomicBool::new(false),
             compaction_gives_way: AtomicBool::new(false),
             compactions_broken_off: AtomicU64::new(0),
@@ -257,7 +264,10 @@ impl Inner {
             Error::ReadOnly { cause } => Arc::clone(cause),
             other => Arc::new(other.clone()),
         };
-        let cause = self.status.end_writes(cause, self.options.clock.wall_ms());
+        let (cause, ended) = self.status.end_writes(cause, self.options.clock.wall_ms());
+        if ended {
+            self.events.tell(Event::ReadOnly(ReadOnly { cause: (**cause).clone() }));
+        }
         self.group_sync.fail(Arc::clone(cause));
         self.signals.room.raise();
     }
@@ -328,6 +338,7 @@ impl Inner {
 
     /// The sequence numbers at which versions must be kept, and up to when what expires has expired for all readers.
     pub fn boundaries(&self) -> (Vec<u64>, u64) {
+        self.snapshots.note(self.options.clock.monotonic());
         self.snapshots.boundaries(&self.visible.0, || self.time.of_reader(&*self.options.clock))
     }
 
@@ -362,12 +373,23 @@ impl Inner {
         let active = Arc::clone(&old.active);
         self.super_version.store(Arc::new(SuperVersion::new(active, sealed, version, dropped)));
         drop(buffers);
+        drop(manifest);
+        self.tell_of_new_tables(edit);
         self.update_pressure();
         if self.is_disk_full() {
             // This may have been what space was wanted for.
             self.signals.log.raise();
         }
         Ok(())
+    }
+
+    fn tell_of_new_tables(&self, edit: &Edit) {
+        let moved = |number| edit.removed.iter().any(|(_, n)| *n == number);
+        for (level, table) in edit.added.iter().filter(|(_, table)| !moved(table.number)) {
+            let (number, bytes, entries) = (table.number, table.len, table.entries);
+            let created = TableCreated { number, level: usize::from(*level), bytes, entries };
+            self.events.tell(Event::TableCreated(created));
+        }
     }
 
     /// A table that comes into force. It is opened at once: its first reader need not wait, and finds it also when there are no

@@ -318,18 +318,17 @@ impl Keyspace {
     }
 
     fn single(&self, add: impl FnOnce(&mut WriteBatch)) -> Result<()> {
-        self.inner().check_kept(self.id)?;
-        let position = SINGLE.with(|batch| {
-            let mut batch = batch.borrow_mut();
-            batch.clear();
-            add(&mut batch);
-            let written = self.inner().write(&self.inner().payload(&batch)?, batch.len() as u32);
-            if batch.byte_len() > KEEP_SINGLE {
-                *batch = WriteBatch::new();
-            }
-            written
-        })?;
         let inner = self.inner();
+        inner.check_kept(self.id)?;
+        // Taken, not borrowed: a listener that is called at the end of the write may write as well.
+        let mut batch = SINGLE.with(|batch| std::mem::take(&mut *batch.borrow_mut()));
+        batch.clear();
+        add(&mut batch);
+        let position = inner.payload(&batch).and_then(|payload| inner.write(&payload, batch.len() as u32));
+        if batch.byte_len() <= KEEP_SINGLE {
+            SINGLE.with(|kept| *kept.borrow_mut() = batch);
+        }
+        let position = position?;
         match inner.options.durability {
             Durability::Sync => inner.sync_to(position),
             Durability::Interval(interval) => inner.sync_within(interval),

@@ -13,6 +13,7 @@ mod commit_handle;
 mod compact;
 mod counters;
 mod deadline;
+mod events;
 mod flush;
 mod futures;
 mod gaps;
@@ -46,16 +47,17 @@ mod models;
 
 pub use checkpoint::CheckpointReport;
 pub use commit_handle::Commit;
+pub use counters::StallStats;
 pub use futures::{FlushAsync, GetAsync, PageAsync, SyncAsync, WriteAsync};
 pub use keyspace::Keyspace;
 pub use open::RecoveryReport;
 pub use page::Page;
 pub use range::{Range, RangeKeys};
 pub use snapshot::Snapshot;
-pub use stats::{LevelStats, MemoryStats, Stats};
+pub use stats::{Amplification, LevelStats, LogStats, MemoryStats, Stats};
 pub use traits::KeyspaceOptions;
 pub use transaction::{Transaction, TransactionRange, TransactionWithin};
-pub use troubles::{Trouble, Work};
+pub use troubles::Trouble;
 
 use crate::engine::batch::WriteBatch;
 use crate::engine::check::report::VerifyReport;
@@ -284,7 +286,7 @@ impl Db {
     /// The state in numbers: levels, memory, background work, slow-downs.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.inner().stats()
+        self.inner().stats(self.recovery())
     }
 
     /// Reads every byte of every table and checks it: checksums, order, filters, and what the manifest says of each; compares

@@ -74,7 +74,6 @@ pub fn open(options: Options, path: &Path) -> Result<(Inner, Box<dyn Send + Sync
     let mut report = std::mem::take(&mut opening.report);
     let inner = opening.finish(recovered, &logs)?;
     report.took = clock.monotonic().saturating_sub(started);
-    tracing::debug!(?report, "opened");
     Ok((inner, lock, report))
 }
 

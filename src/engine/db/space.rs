@@ -19,8 +19,9 @@
 //! use, in every database, however small; the log has such files anyway.
 
 use super::inner::Inner;
-use super::troubles::{Trouble, Work};
+use super::troubles::Trouble;
 use crate::engine::batch;
+use crate::engine::event::{DiskFull, Event, Work};
 use crate::engine::filename::FileName;
 use crate::engine::key::Kind;
 use crate::engine::options::Background;
@@ -45,7 +46,7 @@ impl Inner {
             let trouble = Trouble::new(error.clone(), &*self.options.clock);
             self.troubles.met(trouble.clone());
             if self.status.set_disk_full() {
-                tracing::warn!(%error, "the disk is full: only deletions are taken until there is space again");
+                self.events.tell(Event::DiskFull(DiskFull { error: error.clone() }));
                 self.troubles.set_disk_full(Some(trouble));
                 self.signals.log.raise();
             }
@@ -184,7 +185,7 @@ impl Inner {
             return Ok(false);
         }
         if self.status.set_disk_not_full() {
-            tracing::info!("there is space again: all writes are taken");
+            self.events.tell(Event::DiskFullOver);
             self.troubles.set_disk_full(None);
             self.signals.room.raise();
         }

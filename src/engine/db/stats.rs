@@ -1,14 +1,21 @@
-//! Numbers that answer "how full, how busy, why slow".
+//! Numbers that answer "how full, how busy, why slow". As text for people in [`text`], for Prometheus in
+//! [`prometheus`].
+
+mod prometheus;
+mod text;
 
 use super::compact::debt;
+use super::counters::{StallStats, name};
 use super::inner::Inner;
-use super::troubles::{Trouble, Work};
+use super::open::RecoveryReport;
+use super::troubles::Trouble;
+use crate::engine::cache::CacheStats;
+use crate::engine::event::Work;
 use crate::engine::memory::Use;
 use crate::engine::read::SuperVersion;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
 
 /// One level of the tree.
@@ -25,6 +32,29 @@ pub struct LevelStats {
     pub entries: u64,
     /// How many of them are deletions.
     pub deletions: u64,
+}
+
+/// The log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct LogStats {
+    /// Bytes that an open would read after a crash now: of what is in write buffers.
+    pub bytes: u64,
+    /// Bytes written since open.
+    pub written_bytes: u64,
+}
+
+/// How many times more is done, kept and looked at than was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Amplification {
+    /// Bytes written to log and tables for each byte of batches, since open; `None` before the first write.
+    pub write: Option<f64>,
+    /// Bytes of all tables for each of the deepest level: what there is beside the one place that everything comes to. `None`
+    /// without tables.
+    pub space: Option<f64>,
+    /// How many sorted runs a read of an absent key has to ask, filters included: write buffers, tables of level 0, other levels.
+    pub read: usize,
 }
 
 /// Memory by use. All of it counts against [`Options::memory_budget`](crate::Options::memory_budget).
@@ -73,6 +103,8 @@ pub struct Stats {
     pub buffer_bytes: usize,
     /// Memory by use, against the budget.
     pub memory: MemoryStats,
+    /// The block cache.
+    pub cache: CacheStats,
     /// Flushes since open, bytes they wrote, seconds they took.
     pub flushes: u64,
     /// Bytes written by flushes.
@@ -91,10 +123,18 @@ pub struct Stats {
     pub compacting: bool,
     /// Bytes that compaction owes.
     pub compaction_debt_bytes: u64,
+    /// The log.
+    pub log: LogStats,
+    /// Bytes of batches written since open.
+    pub written_bytes: u64,
+    /// What it costs that all this is so.
+    pub amplification: Amplification,
     /// Seconds that writes were slowed down.
     pub slowed_seconds: f64,
-    /// Seconds that writes stood still, by reason.
-    pub stalled_seconds: BTreeMap<&'static str, f64>,
+    /// Writes that stood still, by reason; tasks that wait for room together count as one.
+    pub stalls: BTreeMap<&'static str, StallStats>,
+    /// Why writes stand still at the moment, if they do.
+    pub stalled: Option<&'static str>,
     /// The longest single stand-still, in seconds.
     pub longest_stall_seconds: f64,
     /// Entries in tables that have an expiry, expired or not.
@@ -107,6 +147,10 @@ pub struct Stats {
     pub snapshots: usize,
     /// The oldest one's sequence number.
     pub oldest_snapshot: Option<u64>,
+    /// How old it is at least, in seconds: since when these numbers, a flush or a compaction have met it.
+    pub oldest_snapshot_seconds: Option<f64>,
+    /// What opening found.
+    pub recovery: RecoveryReport,
     /// Why the database is read-only, if it is, and since when.
     pub read_only: Option<Trouble>,
     /// Why only deletions are taken, if that is so, and since when: the disk is full.
@@ -123,8 +167,9 @@ fn total(numbers: impl Iterator<Item = u64>) -> u64 {
 }
 
 impl Inner {
-    /// The numbers of this moment.
-    pub fn stats(&self) -> Stats {
+    /// The numbers of this moment, and what opening found.
+    pub fn stats(&self, recovery: &RecoveryReport) -> Stats {
+        let oldest_snapshot_age = self.snapshots.note(self.options.clock.monotonic());
         let view = self.super_version.load();
         let levels: Vec<LevelStats> = (view.version.levels().iter().enumerate())
             .map(|(level, tables)| LevelStats {
@@ -150,6 +195,7 @@ impl Inner {
             buffers: buffers().count(),
             buffer_bytes: buffers().map(|m| m.bytes()).sum(),
             memory: self.memory_stats(),
+            cache: self.cache.stats(),
             flushes: count(&c.flushes),
             flushed_bytes: count(&c.flushed_bytes),
             flush_seconds: seconds(&c.flush_nanos),
@@ -160,13 +206,19 @@ impl Inner {
             compacting: self.compacting.is_locked(),
             compaction_debt_bytes: debt(&view.version, &self.options),
             slowed_seconds: seconds(&c.slowed_nanos),
-            stalled_seconds: c.stalls.lock().iter().map(|(k, v)| (*k, v.as_secs_f64())).collect(),
+            log: self.log_stats(),
+            written_bytes: count(&c.written),
+            amplification: self.amplification(&view),
+            stalls: c.stalls.lock().clone(),
+            stalled: self.events.stalled().map(name),
             longest_stall_seconds: c.longest_stall.lock().as_secs_f64(),
             expiring: view.version.tables().map(|(_, t)| t.summary.expiring).sum(),
             expiry_lag_seconds: self.expiry_lag(&view).as_secs_f64(),
             range_tombstones: view.range_tombstones(),
             snapshots,
             oldest_snapshot,
+            oldest_snapshot_seconds: oldest_snapshot_age.map(|age| age.as_secs_f64()),
+            recovery: recovery.clone(),
             read_only: self.why_read_only(),
             disk_full: self.want_of_space(),
             failing: self.troubles.failing(),
@@ -176,6 +228,33 @@ impl Inner {
 }
 
 impl Inner {
+    fn log_stats(&self) -> LogStats {
+        let begins = {
+            let buffers = self.buffers.lock();
+            buffers.sealed.front().map_or(buffers.active, |(_, begun)| *begun).base
+        };
+        let ends = self.counters.log_position.load(Ordering::Relaxed);
+        let before = self.counters.log_begun.load(Ordering::Relaxed);
+        LogStats { bytes: ends.saturating_sub(begins), written_bytes: ends.saturating_sub(before) }
+    }
+
+    fn amplification(&self, view: &SuperVersion) -> Amplification {
+        let ratio = |all: u64, of: u64| (of > 0).then(|| all as f64 / of as f64);
+        let c = &self.counters;
+        let written = [&c.flushed_bytes, &c.compaction_written].map(|n| n.load(Ordering::Relaxed));
+        let written = total(written.into_iter().chain([self.log_stats().written_bytes]));
+        let [level0, deeper @ ..] = view.version.levels();
+        let deepest = view.version.levels().iter().rev().find(|level| !level.is_empty());
+        Amplification {
+            write: ratio(written, c.written.load(Ordering::Relaxed)),
+            space: deepest.and_then(|deepest| ratio(view.version.bytes(), deepest.bytes())),
+            read: 1
+                + view.sealed.len()
+                + level0.tables().len()
+                + deeper.iter().filter(|level| !level.is_empty()).count(),
+        }
+    }
+
     fn memory_stats(&self) -> MemoryStats {
         MemoryStats {
             budget_bytes: self.memory.budget(),
@@ -193,112 +272,6 @@ impl Inner {
         let of_buffers = std::iter::once(&view.active).chain(&view.sealed).filter_map(|m| m.min_expiry());
         let earliest = of_tables.map(|t| t.min_expiry).chain(of_buffers).min();
         Duration::from_millis(earliest.map_or(0, |earliest| self.now().saturating_sub(earliest)))
-    }
-}
-
-impl fmt::Display for Stats {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.fmt_contents(f)?;
-        self.fmt_work(f)?;
-        self.fmt_troubles(f)
-    }
-}
-
-fn mib(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
-}
-
-impl Stats {
-    /// What there is: levels, entries, memory.
-    fn fmt_contents(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "level  tables       MiB      entries    deletions")?;
-        for l in &self.levels {
-            writeln!(
-                f,
-                "{:>5} {:>7} {:>9.1} {:>12} {:>12}",
-                l.level,
-                l.tables,
-                mib(l.bytes),
-                l.entries,
-                l.deletions
-            )?;
-        }
-        writeln!(
-            f,
-            "tables        {:.1} MiB on disk for {:.1} MiB of keys and values",
-            mib(self.table_bytes),
-            mib(self.raw_bytes)
-        )?;
-        writeln!(f, "entries       {} (superseded versions and deletions included)", self.entries)?;
-        writeln!(f, "sequence      {}", self.last_sequence)?;
-        writeln!(f, "write buffers {} with {:.1} MiB", self.buffers, mib(self.buffer_bytes as u64))?;
-        let m = &self.memory;
-        let parts = [m.cache_bytes, m.table_bytes, m.log_bytes, m.work_bytes].map(|bytes| mib(bytes as u64));
-        let [cache, tables, log, work] = parts;
-        let (used, budget) = (mib(m.used_bytes() as u64), mib(m.budget_bytes as u64));
-        writeln!(
-            f,
-            "memory        {used:.1} of {budget:.1} MiB: cache {cache:.1}, tables {tables:.1}, log {log:.1}, work {work:.1}, write buffers the rest"
-        )
-    }
-
-    /// What was done in the background, and what writers felt of it.
-    fn fmt_work(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "flushes       {} wrote {:.1} MiB in {:.2} s",
-            self.flushes,
-            mib(self.flushed_bytes),
-            self.flush_seconds
-        )?;
-        writeln!(
-            f,
-            "compactions   {} read {:.1} MiB and wrote {:.1} MiB in {:.2} s; {:.1} MiB owed",
-            self.compactions,
-            mib(self.compaction_read_bytes),
-            mib(self.compaction_written_bytes),
-            self.compaction_seconds,
-            mib(self.compaction_debt_bytes)
-        )?;
-        write!(
-            f,
-            "writes        slowed {:.2} s, longest stall {:.3} s",
-            self.slowed_seconds, self.longest_stall_seconds
-        )?;
-        for (reason, seconds) in &self.stalled_seconds {
-            write!(f, ", {reason} {seconds:.2} s")?;
-        }
-        writeln!(f)
-    }
-
-    /// What holds space, or keeps writes from going on; nothing when there is none of it.
-    fn fmt_troubles(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.expiry_lag_seconds > 0.0 {
-            writeln!(
-                f,
-                "expired       the earliest {:.1} s ago, not cleared away yet",
-                self.expiry_lag_seconds
-            )?;
-        }
-        if self.range_tombstones > 0 {
-            writeln!(f, "range deletes {} that reads look at", self.range_tombstones)?;
-        }
-        if let Some(oldest) = self.oldest_snapshot {
-            writeln!(f, "snapshots     {}, the oldest at sequence {oldest}", self.snapshots)?;
-        }
-        if let Some(cause) = &self.read_only {
-            writeln!(f, "READ-ONLY     {cause}")?;
-        }
-        if let Some(cause) = &self.disk_full {
-            writeln!(f, "DISK FULL     only deletions are taken: {cause}")?;
-        }
-        for (work, trouble) in &self.failing {
-            writeln!(f, "FAILING       {work}, {} times: {trouble}", trouble.times)?;
-        }
-        if let Some(error) = self.last_background_error.as_ref().filter(|_| self.failing.is_empty()) {
-            writeln!(f, "last background error: {error}")?;
-        }
-        Ok(())
     }
 }
 

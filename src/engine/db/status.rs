@@ -79,17 +79,16 @@ impl Status {
         self.change(OPEN, READ_ONLY);
     }
 
-    /// Takes no more writes, for good. Gives the cause that counts.
-    pub fn end_writes(&self, cause: Arc<Error>, now_ms: u64) -> &Arc<Error> {
+    /// Takes no more writes, for good. Gives the cause that counts, and whether it was this call that did it.
+    pub fn end_writes(&self, cause: Arc<Error>, now_ms: u64) -> (&Arc<Error>, bool) {
         // The cause comes first (T2).
-        let (cause, since_ms) = self.cause.get_or_init(|| (cause, now_ms));
+        let (cause, _) = self.cause.get_or_init(|| (cause, now_ms));
+        let mut ended = false;
         loop {
-            if self.change(OPEN, READ_ONLY) || self.change(DISK_FULL, READ_ONLY) {
-                tracing::error!(kind = cause.kind(), %cause, since_ms, "the database is read-only from now on");
-            }
+            ended |= self.change(OPEN, READ_ONLY) || self.change(DISK_FULL, READ_ONLY);
             // Between the two it may have gone from the second to the first.
             if !self.takes_all() && !self.is_disk_full() {
-                return cause;
+                return (cause, ended);
             }
         }
     }

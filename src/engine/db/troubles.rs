@@ -1,8 +1,10 @@
 //! What is wrong, and since when: for `stats`, and for the log.
 //!
-//! (O1) Work that fails is tried again and again. The log is told when it begins to fail, when it fails for another reason,
+//! (O1) Work that fails is tried again and again. Those who listen are told when it begins to fail, when it fails for another reason,
 //!      and when it goes on: not at every try.
 
+use super::events::Events;
+use crate::engine::event::{BackgroundError, BackgroundResumed, Event, Work};
 use crate::sync::Mutex;
 use crate::vfs::Clock;
 use crate::{Error, Result};
@@ -24,21 +26,6 @@ pub struct Trouble {
     pub times: u64,
 }
 
-/// Work in the background.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Work {
-    /// Making the next segment of the log ready.
-    Log,
-    /// Writing full buffers to tables.
-    Flush,
-    /// Merging tables.
-    Compaction,
-    /// Removing files that nobody needs any more.
-    Removal,
-}
-
 /// The troubles of a database.
 #[derive(Debug, Default)]
 pub struct Troubles {
@@ -56,15 +43,15 @@ impl Trouble {
 
 impl Troubles {
     /// Notes how a piece of work went; `None` when it failed. That it was given up because the database closes is no failure.
-    pub fn note<T>(&self, work: Work, outcome: Result<T>, clock: &dyn Clock) -> Option<T> {
+    pub fn note<T>(&self, work: Work, outcome: Result<T>, clock: &dyn Clock, events: &Events) -> Option<T> {
         match outcome {
             Ok(value) => {
-                self.passed(work);
+                self.passed(work, events);
                 Some(value)
             }
             Err(Error::Closed) => None,
             Err(error) => {
-                self.failed(work, Trouble::new(error, clock));
+                self.failed(work, Trouble::new(error, clock), events);
                 None
             }
         }
@@ -102,39 +89,27 @@ impl Troubles {
         self.last.lock().clone()
     }
 
-    fn passed(&self, work: Work) {
+    fn passed(&self, work: Work, events: &Events) {
         let passed = self.failing.lock().remove(&work);
-        if let Some(Trouble { times, since_ms, .. }) = passed {
-            tracing::info!(%work, times, since_ms, "background work goes on after it had failed");
+        if let Some(Trouble { times, .. }) = passed {
+            events.tell(Event::BackgroundResumed(BackgroundResumed { work, times }));
         }
     }
 
-    fn failed(&self, work: Work, trouble: Trouble) {
+    fn failed(&self, work: Work, trouble: Trouble, events: &Events) {
         *self.last.lock() = Some(trouble.clone());
-        let Trouble { error, since_ms, .. } = &trouble;
-        let kind = error.kind();
+        let Trouble { error, .. } = &trouble;
         let mut failing = self.failing.lock();
         match failing.get_mut(&work) {
-            Some(known) if known.error.kind() == kind => {
+            Some(known) if known.error.kind() == error.kind() => {
                 known.times += 1;
                 known.error = error.clone();
             }
             _ => {
-                tracing::warn!(%work, kind, %error, since_ms, "background work failed and is tried again until it succeeds");
+                events.tell(Event::BackgroundError(BackgroundError { work, error: error.clone() }));
                 failing.insert(work, trouble);
             }
         }
-    }
-}
-
-impl fmt::Display for Work {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Work::Log => "log",
-            Work::Flush => "flush",
-            Work::Compaction => "compaction",
-            Work::Removal => "removal",
-        })
     }
 }
 
@@ -158,6 +133,7 @@ impl Serialize for Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::options::Options;
     use crate::vfs::mem::SimClock;
     use std::path::Path;
     use std::time::Duration;
@@ -169,9 +145,10 @@ mod tests {
     #[test]
     fn failures_are_remembered_until_they_pass() {
         let (troubles, clock) = (Troubles::default(), SimClock::new(1));
+        let events = Events::new(&Options::default());
         let start = clock.wall_ms();
         for _ in 0..3 {
-            assert_eq!(troubles.note(Work::Flush, Err::<(), _>(full()), &clock), None);
+            assert_eq!(troubles.note(Work::Flush, Err::<(), _>(full()), &clock, &events), None);
             clock.advance(Duration::from_secs(1));
         }
         let failing = troubles.failing();
@@ -183,14 +160,14 @@ mod tests {
 
         // Another reason begins anew.
         let broken = Error::io("write", Path::new("8.table"), std::io::Error::other("broken"));
-        troubles.note(Work::Flush, Err::<(), _>(broken), &clock);
+        troubles.note(Work::Flush, Err::<(), _>(broken), &clock, &events);
         assert_eq!(troubles.failing()[&Work::Flush].times, 1);
         assert!(troubles.want_of_space(Work::Flush).is_none());
 
-        assert_eq!(troubles.note(Work::Flush, Ok(5), &clock), Some(5));
+        assert_eq!(troubles.note(Work::Flush, Ok(5), &clock, &events), Some(5));
         assert!(troubles.failing().is_empty());
         assert_eq!(troubles.last().unwrap().error.kind(), "io");
-        assert_eq!(troubles.note(Work::Flush, Err::<(), _>(Error::Closed), &clock), None);
+        assert_eq!(troubles.note(Work::Flush, Err::<(), _>(Error::Closed), &clock, &events), None);
         assert!(troubles.failing().is_empty());
     }
 }

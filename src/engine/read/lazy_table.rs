@@ -132,18 +132,19 @@ impl TableFiles {
         self.pinned.fetch_update(Ordering::Relaxed, Ordering::Relaxed, with).is_ok()
     }
 
-    /// Removes the files of tables that nobody needs any more.
+    /// Removes the files of tables that nobody needs any more, and tells of each.
     ///
     /// # Errors
     /// [`Error::Io`], of the first that could not be removed; it and the ones behind it stay on the list.
-    pub fn remove_removable(&self) -> Result<()> {
+    pub fn remove_removable(&self, removed: &mut dyn FnMut(u64)) -> Result<()> {
         loop {
             let Some(number) = self.removable.lock().pop() else { return Ok(()) };
             match self.dir.remove(&FileName::Table(number).to_string()) {
                 // An earlier try may have done it, and failed all the same.
                 Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
-                removed => removed.inspect_err(|_| self.removable.lock().push(number))?,
+                outcome => outcome.inspect_err(|_| self.removable.lock().push(number))?,
             }
+            removed(number);
         }
     }
 }

@@ -178,7 +178,11 @@ fn threads_that_race_win_once_each() {
 fn conditions_know_what_a_range_deletion_hides() {
     for flushes in 0..4 {
         let (db, _) = new();
-        let maybe_flush = |bit: u32| if flushes & bit != 0 { db.flush().unwrap() };
+        let maybe_flush = |bit: u32| {
+            if flushes & bit != 0 {
+                db.flush().unwrap()
+            }
+        };
         db.put("k", "old").unwrap();
         db.put("other", "1").unwrap();
         maybe_flush(1);
