@@ -110,7 +110,7 @@ fn numbers_that_there_cannot_be_are_refused() {
 
 const GOLDEN_CURRENT: &[u8] =
     b"siltston\x04\x01\0\0\x60\x0d\x68\x39\x08\x07\x06\x05\x04\x03\x02\x01\x09\0\0\0\0\0\0\0\
-    \x01\0\0\0\0\0\0\0\x22\x11\0\0\0\0\0\0\x66\x55\x44\x33\x05\0\0\0\x77\0\0\0\0\0\0\0\x3d\x5d\x71\x4d";
+    \x01\0\0\0\0\0\0\0\x22\x11\0\0\0\0\0\0\x66\x55\x44\x33\x05\0\0\0\x77\0\0\0\0\0\0\0\x2d\x2a\xd2\xd5";
 
 #[test]
 fn golden_current() {
