@@ -137,6 +137,8 @@ bugs! {
     FlushForgetsRange,
     /// What the deletion of a range hides is dropped although a snapshot from before it sees it.
     RangeIgnoresSnapshots,
+    /// A put into a gap that is known to be empty does not end it.
+    GapSurvivesPut,
     /// A keyspace is dropped before what was written earlier is durable.
     DropBeforeLogSync,
     /// An open puts what the log has of a dropped keyspace into the write buffer, from where it goes to tables.

@@ -131,7 +131,7 @@ fn options(vfs: &MemVfs) -> Options {
         .level_ratio(2)
 }
 
-/// Entries of every shape: empty and long values, keys alike and unlike in length, deletions, batches.
+/// Entries of every shape: empty and long values, keys alike and unlike in length, deletions, of ranges too, batches.
 fn fill(db: &Db) {
     let key = |n: usize| format!("key{:03}", n * 37 % 400);
     for n in 0..400 {
@@ -146,8 +146,10 @@ fn fill(db: &Db) {
     batch.put(b"", b"the empty key");
     batch.put([0xff; 300], b"a long key");
     batch.put(b"large", vec![b'x'; 9000]);
+    batch.delete_range("key200".."key230");
     db.write(batch).unwrap();
     db.flush().unwrap();
+    db.delete_range("key300"..="key303").unwrap();
     (0..20).for_each(|n| db.put(key(n * 11), b"again").unwrap());
 }
 

@@ -1,8 +1,10 @@
 //! Deletions of ranges: what lies in them is gone, whatever the bounds and wherever it lies; snapshots keep it; its space comes
-//! back.
+//! back. And queues, which delete key by key.
 
+use crate::support::Random;
 use siltstone::vfs::mem::{CrashPolicy, MemVfs, SimClock};
 use siltstone::{Background, Db, Keyspace, Options, WriteBatch};
+use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -255,4 +257,53 @@ fn space_comes_back_by_itself() {
         std::thread::sleep(Duration::from_millis(50));
     }
     assert_eq!(db.iter().count(), 1000);
+}
+
+/// Appended at one end and deleted at the other, with a put in between now and then: whoever asks for the first key gets it, from
+/// wherever he begins, and snapshots keep theirs.
+#[test]
+fn a_queue_finds_its_first_key() {
+    for seed in 1..30 {
+        let (vfs, mut random) = (MemVfs::new(), Random::new(seed));
+        let db = options(&vfs).memtable_bytes(*random.pick(&[4 << 10, 1 << 20])).open("/db").unwrap();
+        let mut queue = BTreeSet::new();
+        let mut snapshot = (db.snapshot(), queue.clone());
+        let mut next = 0u32;
+        for _ in 0..3000 {
+            match random.below(100) {
+                0..45 => {
+                    next += 1;
+                    queue.insert(next);
+                    db.put(next.to_be_bytes(), "").unwrap();
+                }
+                45..90 => {
+                    let first = db.iter().next().map(|pair| pair.unwrap().0);
+                    let expected = queue.pop_first();
+                    assert_eq!(first.as_deref(), expected.map(u32::to_be_bytes).as_ref().map(|key| &key[..]));
+                    first.into_iter().for_each(|key| db.delete(&key).unwrap());
+                }
+                90..92 => {
+                    let key = random.below(next as usize + 1) as u32;
+                    queue.insert(key);
+                    db.put(key.to_be_bytes(), "").unwrap();
+                }
+                92..97 => {
+                    let from = random.below(next as usize + 2) as u32;
+                    let found = db.range(from.to_be_bytes()..).next().map(|pair| pair.unwrap().0);
+                    let expected = queue.range(from..).next().map(|key| key.to_be_bytes());
+                    assert_eq!(found.as_deref(), expected.as_ref().map(|key| &key[..]), "seed {seed}");
+                }
+                97 => {
+                    let found: Vec<_> = snapshot.0.iter().map(|pair| pair.unwrap().0.to_vec()).collect();
+                    let expected: Vec<_> =
+                        snapshot.1.iter().map(|key: &u32| key.to_be_bytes().to_vec()).collect();
+                    assert_eq!(found, expected, "seed {seed}");
+                }
+                98 => snapshot = (db.snapshot(), queue.clone()),
+                _ => db.flush().unwrap(),
+            }
+        }
+        assert_eq!(db.iter().count(), queue.len(), "seed {seed}");
+        assert_eq!(db.iter().rev().count(), queue.len(), "seed {seed}");
+    }
 }

@@ -368,7 +368,7 @@ impl Inner {
         let sealed = buffers.sealed.iter().rev().map(|(memtable, _)| Arc::clone(memtable)).collect();
         let dropped = match edit.dropped_keyspaces.is_empty() {
             true => old.dropped.clone(),
-            false => super::keyspaces::dropped(manifest.registry()),
+            false => super::traits::dropped(manifest.registry()),
         };
         let active = Arc::clone(&old.active);
         self.super_version.store(Arc::new(SuperVersion::new(active, sealed, version, dropped)));

@@ -13,10 +13,8 @@ use super::traits::{KeyspaceOptions, Traits};
 use crate::engine::batch::WriteBatch;
 use crate::engine::key::{KeyspaceId, stored_bounds};
 use crate::engine::manifest::Edit;
-use crate::engine::manifest::registry::Registry;
 use crate::engine::read::SuperVersion;
 use crate::engine::sstable::TableSummary;
-use crate::engine::tombstones::{Fragments, Tombstone};
 use crate::planted::{Bug, planted};
 use crate::{Error, Result};
 use std::sync::Arc;
@@ -140,22 +138,4 @@ pub fn check_kept_in(view: &SuperVersion, id: KeyspaceId, name: &str) -> Result<
     }
     let keyspace = if name.is_empty() { format!("number {}", id.0) } else { format!("{name:?}") };
     Err(Error::KeyspaceDropped { keyspace })
-}
-
-/// Where the keys of keyspaces lie that were dropped: between those of others. `None` when none was.
-pub fn dropped(registry: &Registry) -> Option<Arc<Fragments>> {
-    let prefix = |id: u32| {
-        let mut prefix = Vec::new();
-        KeyspaceId(id).put_prefix(&mut prefix);
-        Arc::from(prefix)
-    };
-    let (mut all, mut next) = (Fragments::default(), 1);
-    let end = KeyspaceId(registry.next_keyspace.min(KeyspaceId::MAX));
-    for id in registry.keyspaces.keys().chain([&end]).map(|id| id.0) {
-        if id > next {
-            all = all.painted(&Tombstone { seq: 1, start: prefix(next), end: prefix(id) });
-        }
-        next = id.saturating_add(1);
-    }
-    (!all.is_empty()).then(|| Arc::new(all))
 }

@@ -361,7 +361,7 @@ impl Opening {
         let expires = self.has_expiring();
         let active = Arc::clone(self.filling.memtable());
         let sealed = self.full.iter().rev().map(Arc::clone).collect();
-        let dropped = super::keyspaces::dropped(self.manifest.registry());
+        let dropped = super::traits::dropped(self.manifest.registry());
         let super_version = SuperVersion::new(active, sealed, Arc::clone(self.manifest.version()), dropped);
         let sealed = self.full.into_iter().map(|memtable| (memtable, first)).collect();
         Ok(Inner::new(Parts {

@@ -2,6 +2,7 @@
 
 use crate::engine::key::KeyspaceId;
 use crate::engine::manifest::registry::Registry;
+use crate::engine::tombstones::{Fragments, Tombstone};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -64,4 +65,22 @@ impl Traits {
 pub fn all(registry: &Registry) -> BTreeMap<String, Arc<Traits>> {
     let ttl = |id| registry.keyspace_ttls.get(id).copied().unwrap_or(0);
     registry.keyspaces.iter().map(|(id, name)| (name.clone(), Traits::new(*id, name, ttl(id)))).collect()
+}
+
+/// Where the keys of keyspaces lie that were dropped: between those of others. `None` when none was.
+pub fn dropped(registry: &Registry) -> Option<Arc<Fragments>> {
+    let prefix = |id: u32| {
+        let mut prefix = Vec::new();
+        KeyspaceId(id).put_prefix(&mut prefix);
+        Arc::from(prefix)
+    };
+    let (mut all, mut next) = (Fragments::default(), 1);
+    let end = KeyspaceId(registry.next_keyspace.min(KeyspaceId::MAX));
+    for id in registry.keyspaces.keys().chain([&end]).map(|id| id.0) {
+        if id > next {
+            all = all.painted(&Tombstone { seq: 1, start: prefix(next), end: prefix(id) });
+        }
+        next = id.saturating_add(1);
+    }
+    (!all.is_empty()).then(|| Arc::new(all))
 }

@@ -5,6 +5,7 @@ use crate::Result;
 use crate::engine::batch;
 use crate::engine::checksum::Place;
 use crate::engine::header::{self, HEADER_LEN};
+use crate::engine::key::Kind;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -30,6 +31,10 @@ fn describe_records(place: &Place, bytes: &[u8], out: &mut dyn Write) -> std::fm
         if kind == RecordType::Batch {
             for entry in batch::entries(payload) {
                 match entry {
+                    Ok(e) if e.kind == Kind::DeleteRange => {
+                        let (start, end) = (e.key.escape_ascii(), e.value.escape_ascii());
+                        writeln!(out, "            DeleteRange from \"{start}\" up to, without, \"{end}\"")?;
+                    }
                     Ok(e) => writeln!(
                         out,
                         "            {:?} \"{}\" ({} bytes)",

@@ -114,6 +114,7 @@ pub const BUGS: &[(&str, &[&str])] = &[
     ("ExpiredUncoversOlder", &["features"]),
     ("FlushForgetsRange", &["model"]),
     ("RangeIgnoresSnapshots", &["model"]),
+    ("GapSurvivesPut", &["features"]),
     ("DropBeforeLogSync", &["features"]),
     ("ReplayDroppedKeyspace", &["features"]),
     ("RangeDoneTooEarly", &["model"]),

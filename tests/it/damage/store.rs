@@ -204,9 +204,12 @@ fn without_zeros(bytes: &[u8]) -> &[u8] {
 
 impl Store {
     /// Whether a log was exactly this before its last records were written. Then no file tells that they ever were, and they
-    /// may be missing without a word: nothing is damaged that anything vouches for.
+    /// may be missing without a word: nothing is damaged that anything vouches for. Nor is anything where it differs in the
+    /// zeros behind its end alone.
     pub fn was_so(&self, path: &Path, bytes: &[u8]) -> bool {
-        self.logs.iter().any(|(of, then)| of == path && then == without_zeros(bytes))
+        let is = self.vfs.read_file(path).unwrap_or_default();
+        let was = self.logs.iter().any(|(of, then)| of == path && then == without_zeros(bytes));
+        was || without_zeros(&is) == without_zeros(bytes)
     }
 
     pub fn files(&self, ending: &str) -> Vec<PathBuf> {
