@@ -277,7 +277,7 @@ fn publish((opening, recovered): (Opening, Recovered)) -> Result<Db> {
         active: filling,
     };
     let active = Arc::clone(committer.active.memtable());
-    let dropped = super::keyspaces::dropped(manifest.registry());
+    let dropped = super::traits::dropped(manifest.registry());
     let sealed = full.into_iter().rev().collect();
     let super_version = SuperVersion::new(active, sealed, Arc::clone(manifest.version()), dropped);
     let inner = Inner::new(Parts {
