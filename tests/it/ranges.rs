@@ -3,7 +3,7 @@
 
 use crate::support::Random;
 use siltstone::vfs::mem::{CrashPolicy, MemVfs, SimClock};
-use siltstone::{Background, Db, Keyspace, Options, WriteBatch};
+use siltstone::{Background, Compression, Db, Keyspace, Options, WriteBatch};
 use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ fn options(vfs: &MemVfs) -> Options {
         .memtable_bytes(16 << 10)
         .table_bytes(2 << 10)
         .block_bytes(300)
+        .compression(Compression::None)
 }
 
 fn open(vfs: &MemVfs) -> Db {

@@ -52,6 +52,20 @@ struct Written<'a> {
     kept: bool,
 }
 
+impl Written<'_> {
+    /// Ends the last table, and makes the names of all durable.
+    fn finish(mut self, last: Option<TableBuilder>) -> Result<Vec<TableSummary>> {
+        if let Some(last) = last {
+            self.summaries.push(last.finish()?);
+        }
+        if !self.numbers.is_empty() && !planted(Bug::SkipFolderSyncAfterCreate) {
+            self.files.dir().sync()?;
+        }
+        self.kept = true;
+        Ok(std::mem::take(&mut self.summaries))
+    }
+}
+
 impl Drop for Written<'_> {
     fn drop(&mut self) {
         if !self.kept {
@@ -105,14 +119,9 @@ pub fn write_tables(
         let trailer = cursor.trailer();
         let is_expiring = trailer.kind() == Ok(Kind::PutExpiring);
         let expiry = if is_expiring { key::expiry(cursor.value()) } else { None };
-        let kept = match retain.next(same_key, trailer, expiry, bottom, deleted.at(same_key, key)) {
-            _ if dropped.at(same_key, key).is_some() => None,
-            Verdict::Drop => None,
-            Verdict::Keep => Some((trailer, cursor.value())),
-            Verdict::KeepAtZero => Some((Trailer(trailer.0 & 0xff), cursor.value())),
-            Verdict::KeepAsDelete => Some((Trailer::new(trailer.seq(), Kind::Delete), &[][..])),
-        };
-        if let Some((trailer, value)) = kept {
+        let verdict = retain.next(same_key, trailer, expiry, bottom, deleted.at(same_key, key));
+        let is_dropped = dropped.at(same_key, key).is_some();
+        if let Some((trailer, value)) = survivor(verdict, cursor).filter(|_| !is_dropped) {
             let builder = match &mut builder {
                 Some(builder) => builder,
                 None => builder.insert(begin(output, &mut written.numbers)?),
@@ -122,14 +131,18 @@ pub fn write_tables(
         }
         cursor.next()?;
     }
-    if let Some(last) = builder {
-        written.summaries.push(last.finish()?);
+    written.finish(builder)
+}
+
+/// What is left of the entry that the cursor is at.
+fn survivor(verdict: Verdict, cursor: &impl Cursor) -> Option<(Trailer, &[u8])> {
+    let trailer = cursor.trailer();
+    match verdict {
+        Verdict::Drop => None,
+        Verdict::Keep => Some((trailer, cursor.value())),
+        Verdict::KeepAtZero => Some((Trailer(trailer.0 & 0xff), cursor.value())),
+        Verdict::KeepAsDelete => Some((Trailer::new(trailer.seq(), Kind::Delete), &[][..])),
     }
-    if !written.numbers.is_empty() && !planted(Bug::SkipFolderSyncAfterCreate) {
-        output.files.dir().sync()?;
-    }
-    written.kept = true;
-    Ok(std::mem::take(&mut written.summaries))
 }
 
 /// Which deletions of ranges cover the keys of a walk.
