@@ -54,7 +54,11 @@ const LIVES: [Life; 7] = [
         live: versions,
     },
     Life { name: "batches", choose: |options| options, live: batches },
-    Life { name: "levels", choose: |options| options.memtable_bytes(4096 + 512 + 64 * 12).table_bytes(300), live: levels },
+    Life {
+        name: "levels",
+        choose: |options| options.memtable_bytes(4096 + 512 + 64 * 12).table_bytes(300),
+        live: levels,
+    },
 ];
 
 fn put(db: &Db, n: u8) {

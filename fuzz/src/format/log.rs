@@ -158,9 +158,12 @@ pub fn is_supported(entry: &Entry<'_>) -> bool {
     entry.kind == DELETE_RANGE || value_at(entry.kind, entry.value, 0).is_some()
 }
 
+/// A keyspace, the first key of a range in it, and the first behind it; `None` for no end.
+pub type KeysBetween<'a> = (u32, &'a [u8], Option<&'a [u8]>);
+
 /// The keyspace of a range, its first user key, and the first behind it, which is `None` at the end of the keyspace; `None` when
 /// it is not a range within one.
-pub fn range<'a>(start: &'a [u8], end: &'a [u8]) -> Option<(u32, &'a [u8], Option<&'a [u8]>)> {
+pub fn range<'a>(start: &'a [u8], end: &'a [u8]) -> Option<KeysBetween<'a>> {
     let (id, first) = split_key(start)?;
     if start >= end || first.len() > 65_536 {
         return None;

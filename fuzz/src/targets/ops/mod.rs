@@ -53,7 +53,10 @@ impl Choice {
             .clock(Arc::clone(clock) as Arc<dyn Clock>)
             .background(Background::Stepped)
             .durability(self.durability())
-            .memtable_bytes(pick(&[1 << 10, 4 << 10, 100 << 10], self.memtable).min(buffer_of(pick(&[2, 5, 12, 1000], self.entries))))
+            .memtable_bytes(
+                pick(&[1 << 10, 4 << 10, 100 << 10], self.memtable)
+                    .min(buffer_of(pick(&[2, 5, 12, 1000], self.entries))),
+            )
             .block_bytes(pick(&[1, 100, 4 << 10], self.block))
             .table_bytes(pick(&[200, 1000, 8 << 10], self.table) as u64)
             .filter_bits(pick(&[0, 1, 10], self.filter) as u32)
