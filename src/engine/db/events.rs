@@ -70,7 +70,7 @@ impl Events {
         let hears = options.listener.as_ref().map(|listener| Hears {
             listener: Arc::clone(listener),
             queue: Mutex::default(),
-            changed: Condvar::new(),
+            changed: Condvar::default(),
             delivering: AtomicBool::new(false),
             thread: OnceLock::new(),
             stepped: options.background == Background::Stepped,

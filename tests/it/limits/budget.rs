@@ -4,9 +4,9 @@
 //! none of it. Beside the budget there are:
 //!
 //! - [`AROUND`]: threads, the codecs' contexts, and what the allocator keeps of what was freed.
-//! - What is the user's: values that are kept; for each iterator that is kept a block of each run, and the buffer that was written
-//!   to when it was made; an entry larger than a write buffer's share, while it is written: as the value, the batch and the record,
-//!   and twice in a flush and in a compaction beside it.
+//! - What is the user's: values that are kept; for each iterator that is kept a block of each run, and the buffers of when it
+//!   was made; a large entry as the value, the batch and the record, and twice in a flush and in a compaction
+//!   beside it: with what the allocator keeps of these, eight times.
 
 use crate::support::Random;
 use siltstone::{Compression, Db, Durability, Options, WriteBatch};
@@ -19,13 +19,15 @@ const MIB: usize = 1 << 20;
 /// What the process may have beside the budget and the user's part.
 const AROUND: usize = 6 * MIB;
 
-/// Of a value that is larger than a write buffer's share of the smaller budget.
+/// Bytes of a huge value: more than a write buffer's share of the smaller budget.
 const HUGE: usize = 3 * MIB;
 
 /// How many iterators are kept.
 const KEPT: usize = 100;
-/// What each of them has: a write buffer of the least size, and a block of each table of level 0 and of each level.
-const PER_ITERATOR: usize = (80 << 10) + (32 + 6) * (5 << 10);
+/// What the write buffers of its moment take that each of them keeps: three of the least size, and what a batch goes beyond it.
+const BUFFERS: usize = 3 * (96 << 10);
+/// With a block of each table of level 0 and of each level.
+const PER_ITERATOR: usize = BUFFERS + (32 + 6) * (5 << 10);
 
 /// A way to use memory: its name, what the user has of it, and the work.
 type Workload = (&'static str, usize, fn(&Db));
@@ -89,7 +91,7 @@ fn iterators(db: &Db) {
     }
     load(db, 50_000, &[1; 50]);
     let memory = db.stats().memory;
-    assert!(memory.write_buffer_bytes <= memory.budget_bytes / 7 * 3 + KEPT * (80 << 10), "{memory:?}");
+    assert!(memory.write_buffer_bytes <= memory.budget_bytes / 7 * 3 + KEPT * BUFFERS, "{memory:?}");
     assert_eq!(kept.pop().unwrap().count() + 1, 2000);
 }
 
@@ -128,6 +130,15 @@ fn anonymous() -> usize {
     line.trim().strip_suffix("kB").unwrap().trim().parse::<usize>().unwrap() * 1024
 }
 
+/// Ends the measuring, also when the work panics.
+struct Done<'a>(&'a AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Does `work` and tells the most memory that was had meanwhile, beyond what was had before.
 fn most_of(work: impl FnOnce()) -> usize {
     let before = anonymous();
@@ -139,8 +150,8 @@ fn most_of(work: impl FnOnce()) -> usize {
                 std::thread::sleep(Duration::from_millis(2));
             }
         });
+        let _done = Done(&done);
         work();
-        done.store(true, Ordering::Relaxed);
     });
     most.load(Ordering::Relaxed).saturating_sub(before)
 }
