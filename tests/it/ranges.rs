@@ -162,7 +162,8 @@ fn snapshots_keep_what_they_saw() {
 #[test]
 fn tables_that_lie_in_a_range_go_unread() {
     let vfs = MemVfs::new();
-    let db = open(&vfs);
+    // Small buffers, so that there are many tables.
+    let db = options(&vfs).memtable_bytes(8 << 10).open("/db").unwrap();
     fill(&db, 2000);
     db.compact_range::<&str>(..).unwrap();
     let before = db.stats();
