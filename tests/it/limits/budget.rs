@@ -6,7 +6,7 @@
 //! - [`AROUND`]: threads, the codecs' contexts, and what the allocator keeps of what was freed.
 //! - What is the user's: values that are kept; for each iterator that is kept a block of each run, and the buffers of when it
 //!   was made; a large entry as the value, the batch and the record, and twice in a flush and in a compaction
-//!   beside it: with what the allocator keeps of these, eight times.
+//!   beside it: with what the allocator keeps of these, ten times.
 
 use crate::support::Random;
 use siltstone::{Compression, Db, Durability, Options, WriteBatch};
@@ -34,7 +34,7 @@ type Workload = (&'static str, usize, fn(&Db));
 
 const WORKLOADS: [Workload; 7] = [
     ("tiny values", 0, tiny_values),
-    ("huge values", 8 * HUGE, huge_values),
+    ("huge values", 10 * HUGE, huge_values),
     ("an overwrite storm", 0, overwrites),
     ("iterators kept open", KEPT * PER_ITERATOR, iterators),
     ("snapshots kept", 0, snapshots),
