@@ -141,8 +141,6 @@ bugs! {
     GapSurvivesPut,
     /// A keyspace is dropped before what was written earlier is durable.
     DropBeforeLogSync,
-    /// An open puts what the log has of a dropped keyspace into the write buffer, from where it goes to tables.
-    ReplayDroppedKeyspace,
     /// The deletion of a range leaves the manifest while a table still has what it hides.
     RangeDoneTooEarly,
     /// The table of level 0 that was written first is read first.

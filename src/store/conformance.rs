@@ -13,6 +13,7 @@
 
 use super::{Commit, Direction, Entries, Scan, StorageEngine};
 use crate::random::Random;
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::thread;
 use crate::{Error, Slice, WriteBatch};
 use std::collections::BTreeMap;
@@ -172,20 +173,17 @@ fn walks_keep_their_state(engine: &dyn StorageEngine) -> Outcome {
 
 /// S1: beside a writer of batches over two keys, nobody sees one with the value of another batch than the other.
 fn batches_are_whole<E: StorageEngine>(engine: Arc<E>) -> Outcome {
+    let has_ended = Arc::new(AtomicBool::new(false));
     let writer = thread::spawn({
-        let engine = Arc::clone(&engine);
+        let (engine, has_ended) = (Arc::clone(&engine), Arc::clone(&has_ended));
         move || {
-            for n in 0..RACED {
-                let mut batch = WriteBatch::new();
-                batch.put("one", n.to_be_bytes());
-                batch.put("two", n.to_be_bytes());
-                fine("S1, a writer", engine.write(batch, None).map(drop))?;
-            }
-            Ok(())
+            let outcome = write_pairs(&*engine);
+            has_ended.store(true, Ordering::Release);
+            outcome
         }
     });
     let mut newest = Vec::new();
-    while newest != (RACED - 1).to_be_bytes() && !writer.is_finished() {
+    while newest != (RACED - 1).to_be_bytes() && !has_ended.load(Ordering::Acquire) {
         let entries = collect("S1, a reader", fine("S1, a reader", engine.range(Scan::all()))?)?;
         let values: Vec<_> = entries.iter().map(|(_, value)| value.clone()).collect();
         that(values.is_empty() || (values.len() == 2 && values.first() == values.last()), || {
@@ -196,6 +194,16 @@ fn batches_are_whole<E: StorageEngine>(engine: Arc<E>) -> Outcome {
         newest = seen;
     }
     writer.join().unwrap_or_else(|_| Err("S1: a writer panicked".into()))
+}
+
+fn write_pairs(engine: &dyn StorageEngine) -> Outcome {
+    for n in 0..RACED {
+        let mut batch = WriteBatch::new();
+        batch.put("one", n.to_be_bytes());
+        batch.put("two", n.to_be_bytes());
+        fine("S1, a writer", engine.write(batch, None).map(drop))?;
+    }
+    Ok(())
 }
 
 /// S2, S4, S5: whoever waits is answered, and whoever does not wait holds nothing up.

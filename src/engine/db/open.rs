@@ -325,7 +325,7 @@ impl Opening {
     fn is_kept(&self, key: &[u8]) -> bool {
         let known = &self.manifest.registry().keyspaces;
         let (id, _) = KeyspaceId::split(key).unwrap_or((KeyspaceId::DEFAULT, key));
-        id == KeyspaceId::DEFAULT || known.contains_key(&id) || planted(Bug::ReplayDroppedKeyspace)
+        id == KeyspaceId::DEFAULT || known.contains_key(&id)
     }
 
     fn next_buffer(&mut self) {

@@ -116,7 +116,6 @@ pub const BUGS: &[(&str, &[&str])] = &[
     ("RangeIgnoresSnapshots", &["model"]),
     ("GapSurvivesPut", &["features"]),
     ("DropBeforeLogSync", &["features"]),
-    ("ReplayDroppedKeyspace", &["features"]),
     ("RangeDoneTooEarly", &["model"]),
     ("OldestTableFirst", &["model"]),
     ("RemoveReadTable", &["concurrency"]),
