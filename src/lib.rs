@@ -71,7 +71,7 @@ pub use engine::options::{Background, Compression, Compressions, Durability, Opt
 pub use engine::batch::{KeyspaceRef, Within, WriteBatch};
 pub use engine::db::{Commit, Page, Range, RangeKeys, WriteOptions};
 pub use engine::db::{FlushAsync, GetAsync, PageAsync, SyncAsync, WriteAsync};
-pub use engine::db::{Transaction, TransactionRange, TransactionWithin};
+pub use engine::db::{Transaction, TransactionCommit, TransactionRange, TransactionWithin};
 pub use engine::slice::Slice;
 
 // What it tells about itself.

@@ -105,7 +105,7 @@ impl Within<'_> {
 
     /// Removes all keys in `range`; those that the batch puts after this stay.
     pub fn delete_range<K: AsRef<[u8]>>(&mut self, range: impl RangeBounds<K>) {
-        self.batch.add_range(self.keyspace.id, &range);
+        self.batch.add_user_range(self.keyspace.id, &range);
     }
 }
 
@@ -152,7 +152,7 @@ impl WriteBatch {
     /// # Ok::<(), siltstone::Error>(())
     /// ```
     pub fn delete_range<K: AsRef<[u8]>>(&mut self, range: impl RangeBounds<K>) {
-        self.add_range(KeyspaceId::DEFAULT, &range);
+        self.add_user_range(KeyspaceId::DEFAULT, &range);
     }
 
     /// The same batch, for writes to a keyspace with a name.
@@ -246,11 +246,19 @@ impl WriteBatch {
         self.within_limits()
     }
 
-    /// Adds the deletion of a range, unless no key can lie in it.
-    pub(crate) fn add_range<K: AsRef<[u8]>>(&mut self, keyspace: KeyspaceId, range: &impl RangeBounds<K>) {
+    /// Adds the deletion of a range of user keys, unless no key can lie in it.
+    pub(crate) fn add_user_range<K: AsRef<[u8]>>(
+        &mut self,
+        keyspace: KeyspaceId,
+        range: &impl RangeBounds<K>,
+    ) {
         let Some((start, end)) = stored_bounds(keyspace, range) else { return };
-        let user_key = start.get(keyspace.prefix_len()..).unwrap_or_default();
-        self.add_parts(keyspace, Kind::DeleteRange, user_key, [&[], &end]);
+        self.add_range(keyspace, start.get(keyspace.prefix_len()..).unwrap_or_default(), &end);
+    }
+
+    /// Adds the deletion of everything from a user key up to an engine key.
+    pub(crate) fn add_range(&mut self, keyspace: KeyspaceId, user_key: &[u8], end: &[u8]) {
+        self.add_parts(keyspace, Kind::DeleteRange, user_key, [&[], end]);
         self.ranges = true;
     }
 

@@ -226,6 +226,7 @@ pub fn transact(db: &Db, write: &Write, durability: Option<Durability>) -> silts
         tx.range(&key[..]..).next().transpose()?;
         match value {
             Some(value) => tx.put(key, value)?,
+            None if key.last().is_some_and(|last| last % 2 == 0) => tx.delete_range::<&Vec<u8>>(key..=key)?,
             None => tx.delete(key)?,
         }
     }

@@ -124,7 +124,7 @@ impl Keyspace {
     /// # Errors
     /// As [`Keyspace::put`].
     pub fn delete_range<K: AsRef<[u8]>>(&self, range: impl RangeBounds<K>) -> Result<()> {
-        self.single(|batch| batch.add_range(self.id, &range))
+        self.single(|batch| batch.add_user_range(self.id, &range))
     }
 
     /// Removes all keys: [`Keyspace::delete_range`] over everything.

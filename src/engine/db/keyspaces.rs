@@ -87,7 +87,7 @@ impl Inner {
     /// An error when a keyspace was dropped.
     #[inline]
     pub fn check_kept(&self, id: KeyspaceId) -> Result<()> {
-        if id == KeyspaceId::DEFAULT { Ok(()) } else { check_kept_in(&self.super_version.load(), id, "") }
+        check_kept_in(&self.super_version.load(), id, "")
     }
 
     /// Ends the keyspace `name`.
@@ -131,7 +131,12 @@ impl Inner {
 }
 
 /// An error when a keyspace was dropped before this view was made. `name`: empty where it is not known.
+#[inline]
 pub fn check_kept_in(view: &SuperVersion, id: KeyspaceId, name: &str) -> Result<()> {
+    if id == KeyspaceId::DEFAULT { Ok(()) } else { check_named_in(view, id, name) }
+}
+
+fn check_named_in(view: &SuperVersion, id: KeyspaceId, name: &str) -> Result<()> {
     let mut prefix = Vec::new();
     id.put_prefix(&mut prefix);
     if !view.is_dropped(&prefix) {

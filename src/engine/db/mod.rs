@@ -56,7 +56,7 @@ pub use range::{Range, RangeKeys};
 pub use snapshot::Snapshot;
 pub use stats::{Amplification, LevelStats, LogStats, MemoryStats, Stats};
 pub use traits::KeyspaceOptions;
-pub use transaction::{Transaction, TransactionRange, TransactionWithin};
+pub use transaction::{Transaction, TransactionCommit, TransactionRange, TransactionWithin};
 pub use troubles::Trouble;
 
 use crate::engine::batch::WriteBatch;
@@ -340,6 +340,7 @@ const _: () = {
     shared::<Transaction>();
     sent::<Range>();
     sent::<TransactionRange>();
+    sent::<TransactionCommit>();
     sent::<RangeKeys>();
     sent::<Commit>();
     sent::<GetAsync>();

@@ -345,7 +345,7 @@ impl Opening {
             Some(_) if !self.full.is_empty() => LogStart { segment: state.min_log, base: state.log_base },
             _ => start.at,
         };
-        let edit = Edit {
+        let mut edit = Edit {
             newest_log: Some(start.at.segment),
             min_log: Some(first.segment),
             log_base: Some(first.base),
@@ -355,6 +355,7 @@ impl Opening {
             tombstones: std::mem::take(&mut self.deleted),
             ..Edit::default()
         };
+        self.manifest.version().retire(&mut edit);
         let files = Arc::clone(&self.files);
         let log_memory = files.memory().hold(Use::Log, 0);
         self.manifest.commit(&edit, &mut |summary| LazyTable::new(Arc::clone(&files), summary))?;

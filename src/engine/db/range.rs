@@ -35,6 +35,7 @@ pub struct Range {
 }
 
 /// What a range reads.
+#[derive(Clone)]
 pub(super) struct View {
     pub super_version: Arc<SuperVersion>,
     pub moment: Moment,

@@ -99,11 +99,6 @@ impl Snapshot {
         Range::new(self.view(), self.id, prefix_bounds(self.id, prefix.as_ref()))
     }
 
-    /// A range of engine keys of any keyspace.
-    pub(super) fn between(&self, id: KeyspaceId, bounds: (Vec<u8>, Option<Vec<u8>>)) -> Range {
-        Range::new(self.view(), id, bounds)
-    }
-
     pub(super) fn moment(&self) -> Moment {
         self.moment
     }
@@ -114,10 +109,15 @@ impl Snapshot {
     }
 
     fn view(&self) -> Result<View> {
+        self.view_of(self.id)
+    }
+
+    /// What ranges of another keyspace read at this moment.
+    pub(super) fn view_of(&self, id: KeyspaceId) -> Result<View> {
         let inner = self.handle.inner();
         inner.check_readable()?;
         let super_version = inner.super_version.load_full();
-        check_kept_in(&super_version, self.id, "")?;
+        check_kept_in(&super_version, id, "")?;
         Ok(View { super_version, moment: self.moment, hold: Arc::clone(&self.handle) })
     }
 }

@@ -1,7 +1,8 @@
 //! Transactions: reads at a snapshot, writes kept back, and a commit that fails when something that was read has changed.
 //!
-//! Reading order: this page; [`reads`], what was read, and [`writes`], what is to be written; [`range`], a walk over both
-//! snapshot and writes; [`validation`], the question at the end; [`transact`], the same again until it succeeds.
+//! Reading order: this page; [`reads`], what was read, and [`writes`] with [`deleted`], what is to be written; [`range`], a walk
+//! over both snapshot and writes; [`commit`], the end, and [`validation`], the question it asks; [`transact`], the same again
+//! until it succeeds.
 //!
 //! Nobody waits for a transaction, and it waits for nobody: it is *optimistic*. Who commits without one pays nothing for those
 //! who do, since what is compared is the sequence numbers that every write has.
@@ -10,30 +11,31 @@
 //! keys that were written lately, as others keep (it must be bounded, and a transaction that is older than the list fails
 //! without a conflict); leaving ranges untracked (two that each see no other booking both book).
 
+mod commit;
+mod deleted;
 mod range;
 mod reads;
 mod transact;
 mod validation;
 mod writes;
 
+pub use commit::TransactionCommit;
 pub use range::TransactionRange;
 
 use super::Db;
-use super::WriteOptions;
-use super::commit_handle::Commit;
 use super::keyspace::system_time;
+use super::keyspaces::check_kept_in;
 use super::snapshot::Snapshot;
 use crate::engine::batch::KeyspaceRef;
-use crate::engine::key::{KeyspaceId, MAX_KEY_LEN, hash, prefix_bounds, range_bounds};
+use crate::engine::key::{KeyspaceId, MAX_KEY_LEN, hash, prefix_bounds, range_bounds, stored_bounds};
 use crate::engine::slice::Slice;
 use crate::planted::{Bug, planted};
 use crate::sync::Mutex;
 use crate::{Error, Result};
-use reads::Reads;
+use reads::{Reads, Span};
 use std::ops::RangeBounds;
 use std::time::{Duration, SystemTime};
-use validation::Validation;
-use writes::{Write, Writes};
+use writes::{Own, Write, Writes};
 
 /// How many bytes of what it has read, and as many of what it writes, a transaction keeps in memory: as much as a write buffer
 /// holds by default, into which the writes go in one step. What reads more is hardly ever without a conflict.
@@ -137,6 +139,30 @@ impl Transaction {
         self.set(KeyspaceRef::ROOT, key.as_ref(), Write::Delete)
     }
 
+    /// Removes all keys in `range`, once it commits: those that others put there meanwhile as well, but not what the transaction
+    /// puts there after this. See [`Keyspace::delete_range`](crate::Keyspace::delete_range).
+    ///
+    /// ```
+    /// # use siltstone::Db;
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let db = Db::open(folder.path().join("db"))?;
+    /// db.put("cart:1", "book")?;
+    /// db.put("cart:2", "lamp")?;
+    /// let mut tx = db.transaction();
+    /// tx.delete_range("cart:".."cart;")?;
+    /// tx.put("cart:3", "chair")?;
+    /// assert_eq!(tx.prefix("cart:").count(), 1);
+    /// tx.commit()?;
+    /// assert_eq!(db.get("cart:1")?, None);
+    /// # Ok::<(), siltstone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Transaction::put`].
+    pub fn delete_range<K: AsRef<[u8]>>(&mut self, range: impl RangeBounds<K>) -> Result<()> {
+        self.remove(KeyspaceRef::ROOT, &range)
+    }
+
     /// All keys in `range` with their values, in order, from either end, the transaction's own writes so far among them. See
     /// [`TransactionRange`].
     ///
@@ -189,44 +215,14 @@ impl Transaction {
     /// ```
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] for a keyspace of another database.
+    /// [`Error::InvalidArgument`] for a keyspace of another database, [`Error::KeyspaceDropped`].
     pub fn within(&mut self, keyspace: impl Into<KeyspaceRef>) -> Result<TransactionWithin<'_>> {
         let keyspace = keyspace.into();
         if keyspace.opening != self.db.inner().opening {
             return Err(Error::invalid("the keyspace belongs to another database than the transaction"));
         }
+        self.db.inner().check_kept(keyspace.id)?;
         Ok(TransactionWithin { transaction: self, keyspace })
-    }
-
-    /// Makes the writes visible, all at once, and returns when they are as durable as the database was opened for. One that
-    /// has only read commits at once: it stands where it began.
-    ///
-    /// # Errors
-    /// [`Error::Conflict`] when something that the transaction read was changed; what writing gives, as
-    /// [`Keyspace::put`](crate::Keyspace::put); what reading gives, as [`Keyspace::get`](crate::Keyspace::get). Nothing was
-    /// written, but for a failed sync, after which that is unknown.
-    pub fn commit(self) -> Result<()> {
-        self.commit_with(WriteOptions::default())
-    }
-
-    /// As [`Transaction::commit`], with a durability of its own.
-    ///
-    /// # Errors
-    /// As [`Transaction::commit`].
-    pub fn commit_with(self, options: impl Into<WriteOptions>) -> Result<()> {
-        let Transaction { db, snapshot, reads, writes } = self;
-        let inner = db.inner();
-        inner.check_readable()?;
-        if writes.is_empty() {
-            return Ok(());
-        }
-        let batch = writes.to_batch();
-        let reads = std::mem::replace(&mut *reads.lock(), Reads::new());
-        let mut guard = Validation::new(reads, snapshot.moment().seq);
-        let position = inner.write_if(&inner.payload(&batch)?, batch.len() as u32, &mut guard)?;
-        // Validation Z1 ends here: a sync may take long, and versions need not be kept for it.
-        drop(snapshot);
-        Commit::new(&db, position, db.durability(options.into()))?.wait()
     }
 
     /// Forgets all writes. The same as dropping it, for whoever likes to say so.
@@ -240,15 +236,20 @@ impl Transaction {
             return Ok(None);
         }
         let engine_key = engine_key(keyspace.id, key);
-        if let Some(write) = self.writes.get(&engine_key) {
-            let end = |ttl: Duration| {
-                let ttl = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
-                system_time(inner.now().saturating_add(ttl))
-            };
-            return Ok(write.value().map(|(value, ttl)| (value.clone(), ttl.and_then(end))));
+        match self.writes.get(&engine_key) {
+            Own::Unwritten => {}
+            Own::Deleted => return Ok(None),
+            Own::Written(write) => {
+                let end = |ttl: Duration| {
+                    let ttl = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
+                    system_time(inner.now().saturating_add(ttl))
+                };
+                return Ok(write.value().map(|(value, ttl)| (value.clone(), ttl.and_then(end))));
+            }
         }
         let moment = self.snapshot.moment();
         let view = inner.super_version.load();
+        check_kept_in(&view, keyspace.id, "")?;
         let found = view.get(&engine_key, hash(&engine_key), moment.seq, || moment.now)?;
         drop(view);
         if found.is_some() || !planted(Bug::ForgetAbsentReads) {
@@ -261,10 +262,19 @@ impl Transaction {
         self.writes.add(engine_key(keyspace.id, key), write)
     }
 
-    fn walk(&self, keyspace: KeyspaceRef, bounds: (Vec<u8>, Option<Vec<u8>>)) -> TransactionRange {
-        let walk = self.reads.lock().begin_walk(bounds.clone());
-        let snapshot = self.snapshot.between(keyspace.id, bounds.clone());
-        TransactionRange::new(snapshot, self.writes.clone(), walk, keyspace.id, bounds)
+    fn remove<K: AsRef<[u8]>>(&mut self, keyspace: KeyspaceRef, range: &impl RangeBounds<K>) -> Result<()> {
+        stored_bounds(keyspace.id, range).map_or(Ok(()), |bounds| self.writes.add_range(bounds))
+    }
+
+    fn walk(&self, keyspace: KeyspaceRef, span: Span) -> TransactionRange {
+        let walk = self.reads.lock().begin_walk(span.clone());
+        TransactionRange::new(
+            self.snapshot.view_of(keyspace.id),
+            self.writes.clone(),
+            walk,
+            keyspace.id,
+            span,
+        )
     }
 }
 
@@ -314,6 +324,14 @@ impl TransactionWithin<'_> {
     /// As [`Transaction::put`].
     pub fn delete(&mut self, key: impl AsRef<[u8]>) -> Result<()> {
         self.transaction.set(self.keyspace, key.as_ref(), Write::Delete)
+    }
+
+    /// As [`Transaction::delete_range`].
+    ///
+    /// # Errors
+    /// As [`Transaction::put`].
+    pub fn delete_range<K: AsRef<[u8]>>(&mut self, range: impl RangeBounds<K>) -> Result<()> {
+        self.transaction.remove(self.keyspace, &range)
     }
 
     /// As [`Transaction::range`].

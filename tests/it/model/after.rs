@@ -69,7 +69,10 @@ fn deleting_all_gives_the_space_back(db: &mut Database) -> Result<(), String> {
     said(db.db().compact_range::<&[u8]>(..))?;
     let stats = db.db().stats();
     ensure(stats.levels.is_empty() && stats.entries == 0 && stats.range_tombstones == 0, || {
-        format!("of an empty database {} entries are left, in {:?}", stats.entries, stats.levels)
+        format!(
+            "of an empty database {} entries and {} deleted ranges are left, in {:?}",
+            stats.entries, stats.range_tombstones, stats.levels
+        )
     })?;
     said(db.db().close())?;
     let (names, bytes) = files(db);

@@ -7,7 +7,7 @@ use super::run::Run;
 use super::{snapshots, spaces, transactions, walks};
 use siltstone::vfs::mem::{CrashPolicy, MemVfs, SimClock};
 use siltstone::vfs::{Clock, Vfs};
-use siltstone::{Background, Commit, Db, Durability, Options, Range, Result, Snapshot, Transaction};
+use siltstone::{Background, Commit, Db, Durability, Options, Range, Result, Snapshot};
 use std::sync::{Arc, Weak};
 
 /// Where it lies.
@@ -21,7 +21,7 @@ pub struct Database {
     pub ranges: [Option<(usize, Range)>; walks::SLOTS],
     /// Where walks in pages go on: bytes that outlive everything.
     pub tokens: [Option<Vec<u8>>; walks::SLOTS],
-    pub transactions: [Option<Transaction>; transactions::SLOTS],
+    pub transactions: [Option<transactions::Live>; transactions::SLOTS],
     /// Commits whose second half was left.
     pub left: Vec<Commit>,
     /// What was there after a power cut that may have lost something.

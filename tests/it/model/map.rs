@@ -97,8 +97,11 @@ impl Model {
     }
 
     pub fn write(&mut self, pairs: &[(u32, Option<V>)]) {
-        let pairs: Vec<_> =
-            pairs.iter().map(|(key, value)| (self.keys.get(*key).clone(), value.map(V::look))).collect();
+        let pair = |(key, value): &(u32, Option<V>)| (self.keys.get(*key).clone(), value.map(V::look));
+        self.write_pairs(pairs.iter().map(pair).collect());
+    }
+
+    fn write_pairs(&mut self, pairs: Vec<(Key, Option<Look>)>) {
         apply(&mut self.map, &pairs);
         for tx in self.transactions.iter_mut().flatten() {
             tx.changed.extend(pairs.iter().map(|(key, _)| key.clone()));
@@ -108,18 +111,18 @@ impl Model {
         }
     }
 
-    /// One write: puts, then the deletion of what the map has in a span, then puts.
-    pub fn write_range(&mut self, before: &[(u32, V)], span: &Span, after: &[(u32, V)]) {
-        let put = |(key, value): &(u32, V)| (self.keys.get(*key).clone(), Some(value.look()));
-        let mut pairs: Vec<_> = before.iter().map(put).collect();
+    /// One write: puts, then the deletion of what the map has in some spans, then puts and deletions. It ends all transactions.
+    pub fn write_ranges(&mut self, before: &[(u32, V)], spans: &[Span], after: &[(u32, Option<V>)]) {
+        let mut pairs: Vec<_> =
+            before.iter().map(|(key, value)| (self.keys.get(*key).clone(), Some(value.look()))).collect();
         let mut then = self.map.clone();
         apply(&mut then, &pairs);
-        pairs.extend(span.on_map(&then, &self.keys).map(|(key, _)| (key.clone(), None)));
-        pairs.extend(after.iter().map(put));
-        apply(&mut self.map, &pairs);
-        if let Some(past) = &mut self.past {
-            past.since.push(pairs);
+        for span in spans {
+            pairs.extend(span.on_map(&then, &self.keys).map(|(key, _)| (key.clone(), None)));
         }
+        pairs.extend(after.iter().map(|(key, value)| (self.keys.get(*key).clone(), value.map(V::look))));
+        self.transactions = Default::default();
+        self.write_pairs(pairs);
     }
 
     pub fn durable(&mut self, what: Durable) {

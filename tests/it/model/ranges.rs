@@ -1,14 +1,14 @@
-//! Deletions of ranges: alone, and in batches between puts.
+//! Deletions of ranges: alone, and in batches between puts (`transactions` has those in transactions).
 //!
 //! They end all transactions: the deletion of keys that are not there may or may not be a conflict, depending on when it is flushed
 //! (`it::transactions` has those that are).
 
 use super::answer::Answer;
-use super::data::{Keys, V};
+use super::data::V;
 use super::database::Database;
 use super::map::{Durable, Model};
 use super::op::Shape;
-use super::walks::Span;
+use super::walks::{Bounds, Span};
 use crate::support::Random;
 use siltstone::{Db, Durability, Result, WriteBatch};
 use std::ops::Bound;
@@ -51,11 +51,13 @@ impl Ranges {
     }
 
     pub fn on_map(&self, map: &mut Model, _: &mut Answer) {
-        map.transactions = Default::default();
         match self {
-            Ranges::Delete { span } => map.write_range(&[], span, &[]),
-            Ranges::Clear => map.write_range(&[], &Span::All, &[]),
-            Ranges::Replace { span, before, after } => map.write_range(before, span, after),
+            Ranges::Delete { span } => map.write_ranges(&[], std::slice::from_ref(span), &[]),
+            Ranges::Clear => map.write_ranges(&[], &[Span::All], &[]),
+            Ranges::Replace { span, before, after } => {
+                let after: Vec<_> = after.iter().map(|(key, value)| (*key, Some(*value))).collect();
+                map.write_ranges(before, std::slice::from_ref(span), &after);
+            }
         }
         match map.default {
             Durability::Sync => map.durable(Durable::AllSoFar),
@@ -67,12 +69,12 @@ impl Ranges {
     pub fn on_db(&self, db: &mut Database) -> Result<()> {
         db.transactions = Default::default();
         match self {
-            Ranges::Delete { span } => delete(db.db(), &bounds(span, &db.keys)),
+            Ranges::Delete { span } => delete(db.db(), &span.bounds(&db.keys)),
             Ranges::Clear => db.db().clear(),
             Ranges::Replace { span, before, after } => {
                 let mut batch = WriteBatch::new();
                 before.iter().for_each(|(key, value)| batch.put(db.keys.bytes(*key), value.bytes()));
-                let (lower, upper) = bounds(span, &db.keys);
+                let (lower, upper) = span.bounds(&db.keys);
                 batch.delete_range::<&[u8]>((slice(&lower), slice(&upper)));
                 after.iter().for_each(|(key, value)| batch.put(db.keys.bytes(*key), value.bytes()));
                 db.db().write(batch)
@@ -81,35 +83,10 @@ impl Ranges {
     }
 }
 
-type Bounds = (Bound<Vec<u8>>, Bound<Vec<u8>>);
-
 fn delete(db: &Db, (lower, upper): &Bounds) -> Result<()> {
     db.delete_range::<&[u8]>((slice(lower), slice(upper)))
 }
 
-fn slice(bound: &Bound<Vec<u8>>) -> Bound<&[u8]> {
+pub fn slice(bound: &Bound<Vec<u8>>) -> Bound<&[u8]> {
     bound.as_ref().map(Vec::as_slice)
-}
-
-fn bounds(span: &Span, keys: &Keys) -> Bounds {
-    match span {
-        Span::All => (Bound::Unbounded, Bound::Unbounded),
-        Span::Between { lower, upper } => {
-            let bytes = |n: u32| keys.bytes(n).to_vec();
-            (lower.map(bytes), upper.map(bytes))
-        }
-        Span::Prefix { key, len } => {
-            let prefix = Span::prefix(keys, *key, *len).to_vec();
-            let mut behind = prefix.clone();
-            while behind.pop_if(|last| *last == 0xff).is_some() {}
-            let upper = match behind.last_mut() {
-                Some(last) => {
-                    *last += 1;
-                    Bound::Excluded(behind)
-                }
-                None => Bound::Unbounded,
-            };
-            (Bound::Included(prefix), upper)
-        }
-    }
 }

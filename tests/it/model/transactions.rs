@@ -8,10 +8,11 @@ use super::data::{Key, Keys, Look, V};
 use super::database::Database;
 use super::map::{Map, Model};
 use super::op::Shape;
-use super::walks::{Span, moves, say_found, say_pair, step};
+use super::ranges;
+use super::walks::{Span, is_open, moves, say_found, say_pair, step};
 use super::writes::{Form, Kind, acknowledged};
 use crate::support::Random;
-use siltstone::{Db, Durability, Error, Result, WriteBatch, WriteOptions};
+use siltstone::{Db, Durability, Error, Result, Transaction, WriteBatch, WriteOptions};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ pub enum Transactions {
     TransactionGet { slot: usize, key: u32 },
     TransactionScan { slot: usize, span: Span, moves: Vec<i16> },
     TransactionWrite { slot: usize, key: u32, value: Option<V> },
+    TransactionDelete { slot: usize, span: Span },
     TransactionCommit { slot: usize, durability: Option<Kind> },
     Rollback { slot: usize },
     Conditional { conditions: Vec<(u32, Wanted)>, pairs: Vec<(u32, Option<V>)> },
@@ -45,9 +47,19 @@ pub struct Tx {
     /// What it sees.
     map: Map,
     writes: BTreeMap<Key, (u32, Option<V>)>,
+    /// The ranges it deletes, before its writes.
+    deletes: Vec<Span>,
+    deleted: BTreeSet<Key>,
     read: BTreeSet<Key>,
     /// What others have written since it began.
     pub changed: BTreeSet<Key>,
+}
+
+/// A transaction of the database.
+pub struct Live {
+    tx: Transaction,
+    /// It deletes a range, which ends the others when it commits: see [`ranges`].
+    deletes: bool,
 }
 
 impl Transactions {
@@ -64,6 +76,9 @@ impl Transactions {
             7..9 => {
                 let (span, moves) = (Span::random(random, shape), moves(random));
                 Transactions::TransactionScan { slot, span, moves }
+            }
+            9 if random.one_in(2) => {
+                Transactions::TransactionDelete { slot, span: Span::random(random, shape) }
             }
             9..13 => {
                 let value = value(random);
@@ -101,17 +116,21 @@ impl Transactions {
             Transactions::Rollback { slot } => map.transactions[*slot] = None,
             Transactions::TransactionCommit { slot, durability } => {
                 let Some(tx) = map.transactions[*slot].take() else { return };
-                let is_sound = tx.writes.is_empty() || tx.read.is_disjoint(&tx.changed);
+                let only_reads = tx.writes.is_empty() && tx.deletes.is_empty();
+                let is_sound = only_reads || tx.read.is_disjoint(&tx.changed);
                 answer.fact(if is_sound { "committed" } else { "conflict" });
-                if is_sound && !tx.writes.is_empty() {
-                    map.write(&tx.writes.into_values().collect::<Vec<_>>());
-                    acknowledged(map, Form::Write, *durability);
+                let writes: Vec<_> = tx.writes.into_values().collect();
+                match (is_sound, tx.deletes.as_slice(), writes.as_slice()) {
+                    (false, ..) | (true, [], []) => return,
+                    (true, [], _) => map.write(&writes),
+                    (true, deletes, _) => map.write_ranges(&[], deletes, &writes),
                 }
+                acknowledged(map, Form::Write, *durability);
             }
             Transactions::TransactionGet { slot, key } => {
                 let Some(tx) = &mut map.transactions[*slot] else { return };
                 let key = map.keys.get(*key);
-                if !tx.writes.contains_key(key) {
+                if !tx.writes.contains_key(key) && !tx.deleted.contains(key) {
                     tx.read.insert(key.clone());
                 }
                 answer.value(tx.map.get(key).copied());
@@ -129,42 +148,61 @@ impl Transactions {
                 };
                 tx.writes.insert(place, (*key, *value));
             }
+            Transactions::TransactionDelete { slot, span } => {
+                let Some(tx) = &mut map.transactions[*slot] else { return };
+                tx.delete(&map.keys, span);
+            }
         }
     }
 
     pub fn on_db(&self, db: &mut Database, answer: &mut Answer) -> Result<()> {
         let keys = Arc::clone(&db.keys);
         match self {
-            Transactions::Begin { slot } => db.transactions[*slot] = Some(db.db().transaction()),
+            Transactions::Begin { slot } => {
+                db.transactions[*slot] = Some(Live { tx: db.db().transaction(), deletes: false });
+            }
             Transactions::Rollback { slot } => {
-                if let Some(tx) = db.transactions[*slot].take() {
-                    tx.rollback();
+                if let Some(live) = db.transactions[*slot].take() {
+                    live.tx.rollback();
                 }
             }
             Transactions::TransactionGet { slot, key } => {
-                if let Some(tx) = &db.transactions[*slot] {
+                if let Some(Live { tx, .. }) = &db.transactions[*slot] {
                     answer.found(tx.get(keys.bytes(*key))?.as_ref());
                 }
             }
             Transactions::TransactionScan { slot, span, moves } => {
-                if let Some(tx) = &db.transactions[*slot] {
+                if let Some(Live { tx, .. }) = &db.transactions[*slot] {
                     let mut walk = span.on_transaction(tx, &keys);
                     step(&mut walk, moves, |found| say_found(answer, found))?;
                 }
             }
             Transactions::TransactionWrite { slot, key, value } => {
-                if let Some(tx) = &mut db.transactions[*slot] {
+                if let Some(Live { tx, .. }) = &mut db.transactions[*slot] {
                     match value {
                         Some(value) => tx.put(keys.bytes(*key), value.bytes())?,
                         None => tx.delete(keys.bytes(*key))?,
                     }
                 }
             }
+            Transactions::TransactionDelete { slot, span } => {
+                if let Some(live) = &mut db.transactions[*slot] {
+                    let bounds = span.bounds(&keys);
+                    live.deletes |= is_open(&bounds);
+                    live.tx.delete_range::<&[u8]>((ranges::slice(&bounds.0), ranges::slice(&bounds.1)))?;
+                }
+            }
             Transactions::TransactionCommit { slot, durability } => {
-                let Some(tx) = db.transactions[*slot].take() else { return Ok(()) };
+                let Some(Live { tx, deletes }) = db.transactions[*slot].take() else { return Ok(()) };
                 match tx.commit_with(WriteOptions { durability: durability.map(Durability::from) }) {
                     Err(Error::Conflict { .. }) => answer.fact("conflict"),
-                    done => done.map(|()| answer.fact("committed"))?,
+                    done => {
+                        done?;
+                        answer.fact("committed");
+                        if deletes {
+                            db.transactions = Default::default();
+                        }
+                    }
                 }
             }
             Transactions::Conditional { conditions, pairs } => {
@@ -179,6 +217,20 @@ impl Transactions {
 }
 
 impl Tx {
+    fn delete(&mut self, keys: &Keys, span: &Span) {
+        if !is_open(&span.bounds(keys)) {
+            return;
+        }
+        let any = Look::of(&V { stamp: 0, len: 0 }.bytes());
+        let all: Map = keys.all().iter().map(|key| (key.clone(), any)).collect();
+        for (key, _) in span.on_map(&all, keys) {
+            self.map.remove(key);
+            self.writes.remove(key);
+            self.deleted.insert(key.clone());
+        }
+        self.deletes.push(span.clone());
+    }
+
     fn scan(&mut self, keys: &Keys, span: &Span, moves: &[i16], answer: &mut Answer) {
         let walk = span.on_map(&self.map, keys);
         let mut walk = Watched { walk, front: None, back: None, whole: false };

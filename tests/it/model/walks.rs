@@ -161,7 +161,7 @@ pub struct Walk {
 }
 
 impl Span {
-    fn bounds(&self, keys: &Keys) -> Bounds {
+    pub fn bounds(&self, keys: &Keys) -> Bounds {
         match self {
             Span::All => (Bound::Unbounded, Bound::Unbounded),
             Span::Prefix { key, len } => {
@@ -176,6 +176,21 @@ impl Span {
                 (bytes(lower), bytes(upper))
             }
         }
+    }
+}
+
+/// Whether any key at all can lie in it: a transaction that deletes such a range has something to write.
+pub fn is_open((lower, upper): &Bounds) -> bool {
+    let behind = |key: &[u8]| [key, &[0]].concat();
+    let first = match lower {
+        Bound::Included(key) => key.clone(),
+        Bound::Excluded(key) => behind(key),
+        Bound::Unbounded => Vec::new(),
+    };
+    match upper {
+        Bound::Included(key) => first < behind(key),
+        Bound::Excluded(key) => first < *key,
+        Bound::Unbounded => true,
     }
 }
 

@@ -131,6 +131,69 @@ fn it_is_atomic_across_keyspaces() {
 }
 
 #[test]
+fn a_dropped_keyspace_is_an_error_whenever_it_goes() {
+    let (db, _) = new();
+    let drafts = db.keyspace("drafts").unwrap();
+    drafts.put("1", "text").unwrap();
+    let (mut reading, mut writing, mut deleting) = (db.transaction(), db.transaction(), db.transaction());
+    let walk = reading.within(&drafts).unwrap().iter();
+    writing.within(&drafts).unwrap().put("2", "more").unwrap();
+    writing.put("2", "more").unwrap();
+    deleting.within(&drafts).unwrap().delete_range::<&str>(..).unwrap();
+    db.drop_keyspace("drafts").unwrap();
+    let is_dropped = |refused: Error| matches!(refused, Error::KeyspaceDropped { .. });
+    assert!(is_dropped(reading.within(&drafts).unwrap_err()));
+    assert_eq!(shown(walk), "1=text", "as any iterator that exists");
+    assert!(is_dropped(writing.commit().unwrap_err()));
+    assert!(is_dropped(deleting.commit().unwrap_err()));
+    assert_eq!(shown(db.iter()), "", "nothing half done");
+}
+
+#[test]
+fn a_deleted_range_is_gone_for_the_transaction_and_then_for_all() {
+    let (db, _) = new();
+    let named = db.keyspace("named").unwrap();
+    for key in ["a", "b", "c", "d"] {
+        db.put(key, "old").unwrap();
+        named.put(key, "old").unwrap();
+    }
+    let mut tx = db.transaction();
+    tx.put("b", "early").unwrap();
+    tx.delete_range("b".."d").unwrap();
+    tx.put("c", "late").unwrap();
+    tx.within(&named).unwrap().delete_range::<&str>(.."c").unwrap();
+    assert_eq!(tx.get("b").unwrap(), None);
+    assert_eq!(tx.get("c").unwrap().unwrap(), "late");
+    assert_eq!(shown(tx.iter()), "a=old c=late d=old");
+    assert_eq!(shown(tx.within(&named).unwrap().iter().rev()), "d=old c=old");
+    assert_eq!(shown(db.iter()), "a=old b=old c=old d=old");
+    // It has read neither: what others write there meanwhile goes as well, and is no conflict.
+    db.put("b", "of others").unwrap();
+    tx.rollback();
+    assert_eq!(shown(db.iter()), "a=old b=of others c=old d=old");
+
+    let mut tx = db.transaction();
+    tx.delete_range("b".."d").unwrap();
+    assert_eq!(tx.get("b").unwrap(), None);
+    db.put("bb", "of others").unwrap();
+    tx.commit().expect("what it deletes itself it has not read");
+    assert_eq!(shown(db.iter()), "a=old d=old");
+
+    let mut tx = db.transaction();
+    tx.delete_range::<&str>(..).unwrap();
+    assert_eq!(shown(tx.iter()), "");
+    db.put("bb", "of others").unwrap();
+    let refused = tx.commit().expect_err("it has walked over what it had deleted");
+    assert!(refused.is_conflict(), "{refused}");
+
+    let mut tx = db.transaction();
+    tx.delete_range("d".."b").unwrap();
+    let written = db.stats().last_sequence;
+    tx.commit().expect("there is nothing to delete");
+    assert_eq!(db.stats().last_sequence, written);
+}
+
+#[test]
 fn what_expires_counts_from_the_commit_and_by_the_time_of_the_beginning() {
     let (db, clock) = new();
     let short = db.keyspace_with("short", KeyspaceOptions::default().ttl(Some(5 * SECOND))).unwrap();
@@ -167,7 +230,16 @@ fn limits_are_errors_and_the_transaction_goes_on() {
     assert!(refused.contains("67108864") && refused.contains("less in one transaction"), "{refused}");
     tx.put("large", "replaced").unwrap();
     tx.put("more", &large).unwrap();
-    tx.delete("more").unwrap();
+    tx.delete_range("more"..).unwrap();
+    let ends = |n: u32| [n, n + 1].map(|n| [&n.to_be_bytes()[..], &[0; 60_000]].concat());
+    let refused = (0..2000).step_by(2).find_map(|n| {
+        let [start, end] = ends(n);
+        tx.delete_range(start..end).err()
+    });
+    let refused = refused.expect("they are more than it may keep").to_string();
+    assert!(refused.contains("67108864") && refused.contains("less in one transaction"), "{refused}");
+    tx.delete_range(..4000u32.to_be_bytes()).expect("it takes the place of all of them");
+    tx.put("a", "1").unwrap();
     tx.commit().unwrap();
     assert_eq!(shown(db.iter()), "a=1 large=replaced");
 }
@@ -182,6 +254,8 @@ fn after_close_every_call_says_so() {
     db.close().unwrap();
     assert!(matches!(reading.get("a"), Err(Error::Closed)));
     assert!(matches!(reading.iter().next(), Some(Err(Error::Closed))));
+    written.delete_range::<&str>(..).unwrap();
+    assert!(matches!(written.iter().next(), Some(Err(Error::Closed))));
     assert_eq!(text(&walk.next().unwrap().unwrap().0), "a", "as any iterator that exists");
     assert!(matches!(reading.commit(), Err(Error::Closed)));
     assert!(matches!(written.commit(), Err(Error::Closed)));

@@ -2,28 +2,36 @@
 //!
 //! Both are walked from both ends and compared by their keys; of two with one key the transaction's counts. Each of the four
 //! ends may hold an item that was looked at and not given out yet. When a source has nothing more for one end, what was
-//! looked at from its other end may still come.
+//! looked at from its other end may still come. Of the snapshot only what lies between the ranges that the transaction has
+//! deleted is walked, piece by piece.
 
-use super::reads::Walk;
+use super::reads::{Span, Walk};
 use super::writes::{Write, Writes};
-use crate::engine::db::range::Range;
+use crate::engine::db::range::{Range, View};
 use crate::engine::key::KeyspaceId;
 use crate::engine::slice::Slice;
 use crate::sync::Mutex;
 use crate::{Error, Result};
 use std::cmp::Ordering;
+use std::iter::FlatMap;
 use std::ops::Bound;
 use std::sync::Arc;
+use std::vec::IntoIter;
 
 type Pair = (Slice, Slice);
+
+/// A part of the snapshot that is to be walked.
+type Piece = (Result<View>, KeyspaceId, Span);
+/// One after the other, each begun when it is come to.
+type Pieces = FlatMap<IntoIter<Piece>, Range, fn(Piece) -> Range>;
 
 /// An ordered walk, from both ends, over what a [`Transaction`](crate::Transaction) sees.
 ///
 /// It sees the transaction's own writes up to when it was made, owns what it needs (`'static + Send`), and so does not keep the
-/// transaction from writing meanwhile. As far as it is walked, it belongs to what the transaction has read; what is walked
-/// after the commit does not. After an error it ends.
+/// transaction from writing meanwhile. As far as it is walked, it belongs to what the transaction has read, also where the
+/// transaction had deleted everything; what is walked after the commit does not. After an error it ends.
 pub struct TransactionRange {
-    snapshot: Peeking<Range>,
+    snapshot: Peeking<Pieces>,
     own: Peeking<Own>,
     walk: Result<Arc<Mutex<Walk>>>,
     /// What the engine keys begin with.
@@ -33,18 +41,25 @@ pub struct TransactionRange {
 
 impl TransactionRange {
     pub(super) fn new(
-        snapshot: Range,
+        view: Result<View>,
         writes: Writes,
         walk: Result<Arc<Mutex<Walk>>>,
         keyspace: KeyspaceId,
-        (lower, upper): (Vec<u8>, Option<Vec<u8>>),
+        span: Span,
     ) -> TransactionRange {
+        // When all of it is deleted nobody else would tell.
+        let walk = view.as_ref().map_err(Error::clone).and(walk);
+        let pieces: Vec<Piece> =
+            writes.gaps(&span).into_iter().map(|gap| (view.clone(), keyspace, gap)).collect();
+        let range: fn(Piece) -> Range = |(view, keyspace, gap)| Range::new(view, keyspace, gap);
+        let snapshot = Peeking::new(pieces.into_iter().flat_map(range));
+        let (lower, upper) = span;
         let mut prefix = Vec::with_capacity(4);
         keyspace.put_prefix(&mut prefix);
         let lower = Bound::Included(Slice::copy_of(&lower));
         let upper = upper.map_or(Bound::Unbounded, |upper| Bound::Excluded(Slice::copy_of(&upper)));
         let own = Peeking::new(Own { writes, lower, upper, prefix: prefix.len() });
-        TransactionRange { snapshot: Peeking::new(snapshot), own, walk, prefix, done: false }
+        TransactionRange { snapshot, own, walk, prefix, done: false }
     }
 
     fn step(&mut self, forward: bool) -> Result<Option<Pair>> {
@@ -101,7 +116,7 @@ impl std::iter::FusedIterator for TransactionRange {}
 
 impl std::fmt::Debug for TransactionRange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("TransactionRange").field(&self.snapshot.inner).finish()
+        f.debug_struct("TransactionRange").field("walk", &self.walk).finish_non_exhaustive()
     }
 }
 
