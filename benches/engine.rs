@@ -9,20 +9,14 @@
     reason = "a benchmark fails by panicking, and criterion's macros make items"
 )]
 
+mod common;
+
+use common::{VALUE, fill, key};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use siltstone::{Compression, Db, Durability, Options, WriteBatch};
 use std::hint::black_box;
 
 const ENTRIES: u64 = 400_000;
-const VALUE: [u8; 100] = [b'v'; 100];
-
-/// A key of 16 digits; neighbouring numbers give distant keys.
-fn key(n: u64) -> [u8; 16] {
-    let mut out = [0; 16];
-    let text = format!("{:016}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15) % 10_000_000_000_000_000);
-    out.copy_from_slice(text.as_bytes());
-    out
-}
 
 fn open(folder: &tempfile::TempDir, name: &str) -> Db {
     Options::default()
@@ -30,14 +24,6 @@ fn open(folder: &tempfile::TempDir, name: &str) -> Db {
         .compression(Compression::UPPER)
         .open(folder.path().join(name))
         .unwrap()
-}
-
-fn fill(db: &Db) {
-    for n in (0..ENTRIES).step_by(100) {
-        let mut batch = WriteBatch::new();
-        (n..n + 100).for_each(|n| batch.put(key(n), VALUE));
-        db.write(batch).unwrap();
-    }
 }
 
 fn writes(c: &mut Criterion) {
@@ -65,7 +51,7 @@ fn writes(c: &mut Criterion) {
 fn reads(c: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
     let db = open(&folder, "reads");
-    fill(&db);
+    fill(&db, 0..ENTRIES, |n| (key(n), VALUE));
     let mut group = c.benchmark_group("read");
     let mut n = 0;
     let mut next = move || {

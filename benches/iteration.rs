@@ -8,19 +8,18 @@
     reason = "a benchmark fails by panicking, and criterion's macros make items"
 )]
 
+mod common;
+
+use common::fill;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use siltstone::{Db, Durability, Options, WriteBatch};
+use siltstone::{Db, Durability, Options};
 use std::hint::black_box;
 
 const ENTRIES: u64 = 200_000;
 
 fn filled(folder: &tempfile::TempDir, name: &str, value: usize) -> Db {
     let db = Options::default().durability(Durability::Os).open(folder.path().join(name)).unwrap();
-    for from in (0..ENTRIES).step_by(100) {
-        let mut batch = WriteBatch::new();
-        (from..from + 100).for_each(|n| batch.put(format!("key:{n:012}"), vec![n as u8; value]));
-        db.write(batch).unwrap();
-    }
+    fill(&db, 0..ENTRIES, |n| (format!("key:{n:012}"), vec![n as u8; value]));
     db
 }
 

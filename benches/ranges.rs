@@ -12,25 +12,24 @@
     reason = "a benchmark fails by panicking, and criterion's macros make items"
 )]
 
+mod common;
+
+use common::{VALUE, fill};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use siltstone::{Db, Durability, Options, WriteBatch};
+use siltstone::{Db, Durability, Options};
 use std::hint::black_box;
 
 const MANY: u64 = 1_000_000;
 const FEW: u64 = 20_000;
-const VALUE: [u8; 100] = [b'v'; 100];
 
 fn open(folder: &tempfile::TempDir, name: &str, memtable: usize) -> Db {
     let options = Options::default().durability(Durability::Os).memtable_bytes(memtable);
     options.open(folder.path().join(name)).unwrap()
 }
 
-fn fill(db: &Db, keys: std::ops::Range<u64>) {
-    for n in keys.clone().step_by(100) {
-        let mut batch = WriteBatch::new();
-        (n..(n + 100).min(keys.end)).for_each(|n| batch.put(n.to_be_bytes(), VALUE));
-        db.write(batch).unwrap();
-    }
+/// Numbers in order.
+fn pair(n: u64) -> ([u8; 8], [u8; 100]) {
+    (n.to_be_bytes(), VALUE)
 }
 
 fn delete_range(c: &mut Criterion) {
@@ -38,7 +37,7 @@ fn delete_range(c: &mut Criterion) {
     let mut group = c.benchmark_group("delete_range");
     for (name, len) in [("ten", 10), ("million", MANY)] {
         let db = open(&folder, name, 64 << 20);
-        fill(&db, 0..MANY + FEW);
+        fill(&db, 0..MANY + FEW, pair);
         db.compact_range::<&[u8]>(..).unwrap();
         // So that it goes on deleting something.
         let _snapshot = db.snapshot();
@@ -56,11 +55,11 @@ fn scans(c: &mut Criterion) {
         for hole in [false, true] {
             let name = format!("{place}_{}", if hole { "across_a_hole" } else { "without_a_hole" });
             let db = open(&folder, &name, memtable);
-            fill(&db, 0..FEW);
+            fill(&db, 0..FEW, pair);
             if hole {
-                fill(&db, FEW..FEW + many);
+                fill(&db, FEW..FEW + many, pair);
             }
-            fill(&db, FEW + many..2 * FEW + many);
+            fill(&db, FEW + many..2 * FEW + many, pair);
             if place == "tables" {
                 db.compact_range::<&[u8]>(..).unwrap();
             }
@@ -81,10 +80,10 @@ fn queue(c: &mut Criterion) {
     let mut group = c.benchmark_group("queue");
     let backlog = 1000;
     let db = open(&folder, "new", 64 << 20);
-    fill(&db, 0..backlog);
+    fill(&db, 0..backlog, pair);
     group.bench_function("first_of_a_new_one", |b| b.iter(|| black_box(db.iter().next().unwrap().unwrap())));
     let db = open(&folder, "used", 64 << 20);
-    fill(&db, 0..backlog);
+    fill(&db, 0..backlog, pair);
     for n in backlog..MANY + backlog {
         db.put(n.to_be_bytes(), VALUE).unwrap();
         let (first, _) = db.iter().next().unwrap().unwrap();

@@ -9,29 +9,19 @@
     reason = "a benchmark fails by panicking, and criterion's macros make items"
 )]
 
+mod common;
+
+use common::{VALUE, fill, key};
 use criterion::{Criterion, criterion_group, criterion_main};
-use siltstone::{Db, Durability, Options, WriteBatch};
+use siltstone::{Db, Durability, Options};
 use std::hint::black_box;
 
 const ENTRIES: u64 = 400_000;
-const VALUE: [u8; 100] = [b'v'; 100];
-
-/// A key of 16 digits; neighbouring numbers give distant keys.
-fn key(n: u64) -> [u8; 16] {
-    let mut out = [0; 16];
-    let text = format!("{:016}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15) % 10_000_000_000_000_000);
-    out.copy_from_slice(text.as_bytes());
-    out
-}
 
 /// A database whose entries lie in tables, all in the cache once they were read.
 fn open(folder: &tempfile::TempDir, name: &str) -> Db {
     let db = Options::default().durability(Durability::Os).open(folder.path().join(name)).unwrap();
-    for n in (0..ENTRIES).step_by(100) {
-        let mut batch = WriteBatch::new();
-        (n..n + 100).for_each(|n| batch.put(key(n), VALUE));
-        db.write(batch).unwrap();
-    }
+    fill(&db, 0..ENTRIES, |n| (key(n), VALUE));
     db.flush().unwrap();
     db.compact_range::<&[u8]>(..).unwrap();
     db.iter().for_each(|pair| drop(black_box(pair.unwrap())));

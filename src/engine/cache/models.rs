@@ -32,7 +32,8 @@ fn the_budget_is_kept_and_every_byte_accounted_for() {
         };
         let other = thread::spawn(insert(0));
         insert(1)();
-        assert!(cache.stats().bytes <= 10);
+        // Not all of the statistics: counters that nobody orders are more than loom follows in a thread that reads them meanwhile.
+        assert!(cache.bytes.load(Relaxed) <= 10);
         other.join().unwrap();
         let stats = cache.stats();
         assert_eq!((stats.bytes, stats.inserts, stats.evictions), (held(&slots), 2, 1));

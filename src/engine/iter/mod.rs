@@ -9,7 +9,9 @@
 //! (C3) `next` and `prev` may only be called while `valid`; walking off an end makes it invalid, and only a positioning call
 //!      makes it valid again.
 
+mod either;
 mod merge;
+pub(crate) use either::cursor_of_variants;
 pub use merge::Merge;
 
 use super::key::Trailer;

@@ -8,7 +8,7 @@ use super::index::Index;
 use super::prefix::Prefix;
 use super::skiplist::{SkipCursor, SkipIndex};
 use crate::Result;
-use crate::engine::iter::Cursor;
+use crate::engine::iter::{Cursor, cursor_of_variants};
 use crate::engine::key::Trailer;
 use crate::index::{self, NewIndex};
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -176,60 +176,4 @@ impl Cursor for CustomCursor {
     }
 }
 
-/// Passes a call on to whichever it is.
-macro_rules! forward {
-    ($self:ident, $cursor:ident => $call:expr) => {
-        match $self {
-            AnyCursor::Skip($cursor) => $call,
-            AnyCursor::Custom($cursor) => $call,
-        }
-    };
-}
-
-impl Cursor for AnyCursor {
-    fn seek_first(&mut self) -> Result<()> {
-        forward!(self, c => c.seek_first())
-    }
-
-    fn seek_last(&mut self) -> Result<()> {
-        forward!(self, c => c.seek_last())
-    }
-
-    fn seek(&mut self, key: &[u8], trailer: Trailer) -> Result<()> {
-        forward!(self, c => c.seek(key, trailer))
-    }
-
-    fn seek_before(&mut self, key: &[u8], trailer: Trailer) -> Result<()> {
-        forward!(self, c => c.seek_before(key, trailer))
-    }
-
-    #[inline]
-    fn next(&mut self) -> Result<()> {
-        forward!(self, c => c.next())
-    }
-
-    #[inline]
-    fn prev(&mut self) -> Result<()> {
-        forward!(self, c => c.prev())
-    }
-
-    #[inline]
-    fn valid(&self) -> bool {
-        forward!(self, c => c.valid())
-    }
-
-    #[inline]
-    fn key(&self) -> &[u8] {
-        forward!(self, c => c.key())
-    }
-
-    #[inline]
-    fn trailer(&self) -> Trailer {
-        forward!(self, c => c.trailer())
-    }
-
-    #[inline]
-    fn value(&self) -> &[u8] {
-        forward!(self, c => c.value())
-    }
-}
+cursor_of_variants!(AnyCursor: Skip, Custom);
