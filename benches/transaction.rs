@@ -41,16 +41,16 @@ fn keys() -> impl FnMut() -> [u8; 16] {
 fn pairs(c: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
     let mut group = c.benchmark_group("get_and_put");
+    let (db, mut next) = (open(&folder, "bare"), keys());
     group.bench_function("bare", |b| {
-        let (db, mut next) = (open(&folder, "bare"), keys());
         b.iter(|| {
             let key = next();
             black_box(db.get(key).unwrap());
             db.put(key, VALUE).unwrap();
         });
     });
+    let (db, mut next) = (open(&folder, "transaction"), keys());
     group.bench_function("transaction", |b| {
-        let (db, mut next) = (open(&folder, "transaction"), keys());
         b.iter(|| {
             let key = next();
             let mut tx = db.transaction();
@@ -59,12 +59,9 @@ fn pairs(c: &mut Criterion) {
             tx.commit().unwrap();
         });
     });
+    let (db, mut next) = (open(&folder, "compare"), keys());
     group.bench_function("compare_and_set", |b| {
-        let (db, mut next) = (open(&folder, "compare"), keys());
-        b.iter(|| {
-            let key = next();
-            assert!(db.compare_and_set(key, VALUE, VALUE).unwrap());
-        });
+        b.iter(|| assert!(db.compare_and_set(next(), VALUE, VALUE).unwrap()));
     });
 }
 
@@ -73,6 +70,8 @@ fn snapshots(c: &mut Criterion) {
     let (db, mut next) = (open(&folder, "snapshots"), keys());
     let mut group = c.benchmark_group("view");
     group.bench_function("get", |b| b.iter(|| black_box(db.get(next()).unwrap())));
+    let same = next();
+    group.bench_function("get_of_the_same", |b| b.iter(|| black_box(db.get(same).unwrap())));
     group.bench_function("snapshot", |b| b.iter(|| black_box(db.snapshot())));
     let _old = db.snapshot();
     db.put("newer", "").unwrap();

@@ -106,7 +106,7 @@ impl Inner {
         self.check_writable()?;
         let mut fresh = Fresh::new(&self.options.vfs, self.dir.path(), into)?;
         self.flush_all()?;
-        let (version, registry) = {
+        let (version, mut registry) = {
             let manifest = self.manifest.lock();
             (Arc::clone(manifest.version()), manifest.registry().clone())
         };
@@ -122,7 +122,7 @@ impl Inner {
         }
         // No segment is needed, and none of this database's may be taken for one (K3).
         let min_log = self.next_log.load(Ordering::Relaxed).max(registry.newest_log + 1);
-        let registry = Registry { min_log, sealed_logs: BTreeMap::new(), ..registry };
+        (registry.min_log, registry.sealed_logs) = (min_log, BTreeMap::new());
         fresh.finish(self.database, &whole(&version, &registry), registry.last_seq)?;
         let took = self.options.clock.monotonic().saturating_sub(started);
         tracing::debug!(?into, ?report, ?took, "made a checkpoint");

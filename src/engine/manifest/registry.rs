@@ -8,7 +8,7 @@ use super::edit::{Edit, SealedLog};
 use crate::engine::key::KeyspaceId;
 use crate::engine::sstable::summary::TableSummary;
 use crate::engine::tombstones::Tombstone;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the manifest knows besides tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct Registry {
     pub next_keyspace: u32,
     /// The keyspaces there are, but for the default one.
     pub keyspaces: BTreeMap<KeyspaceId, String>,
+    /// Their names, so that a thousand that are made one after the other are read without comparing each with all.
+    names: BTreeSet<String>,
     /// What values of a keyspace live for, in milliseconds, of those that have such a time.
     pub keyspace_ttls: BTreeMap<KeyspaceId, u64>,
     /// The highest time seen, in milliseconds since 1970.
@@ -46,6 +48,7 @@ impl Default for Registry {
             next_table: 1,
             next_keyspace: 1,
             keyspaces: BTreeMap::new(),
+            names: BTreeSet::new(),
             keyspace_ttls: BTreeMap::new(),
             time: 0,
             sealed_logs: BTreeMap::new(),
@@ -81,9 +84,10 @@ impl Registry {
             grow(&mut self.last_seq, Some(tombstone.seq));
         }
         for id in &edit.dropped_keyspaces {
-            if self.keyspaces.remove(id).is_none() {
+            let Some(name) = self.keyspaces.remove(id) else {
                 return Err(format!("keyspace {} is dropped, but there is none", id.0));
-            }
+            };
+            self.names.remove(&name);
             self.keyspace_ttls.remove(id);
         }
         for (id, name) in &edit.created_keyspaces {
@@ -108,7 +112,7 @@ impl Registry {
     }
 
     fn create(&mut self, id: KeyspaceId, name: &str) -> Result<(), String> {
-        if id == KeyspaceId::DEFAULT || self.keyspaces.values().any(|other| other == name) {
+        if id == KeyspaceId::DEFAULT || !self.names.insert(name.to_owned()) {
             return Err(format!("keyspace {} \"{}\" is created, but it exists", id.0, name.escape_debug()));
         }
         if self.keyspaces.insert(id, name.to_owned()).is_some() {
@@ -175,7 +179,7 @@ mod tests {
             assert!(r.apply(&edit(|e| e.created_keyspaces.push((KeyspaceId(id), name.into())))).is_err());
         }
         let r = r.apply(&edit(|e| e.dropped_keyspaces.push(id))).unwrap();
-        assert!(r.keyspaces.is_empty());
+        assert!(r.keyspaces.is_empty() && r.names.is_empty());
         assert_eq!(r.next_keyspace, 5);
         assert!(r.apply(&edit(|e| e.dropped_keyspaces.push(id))).is_err());
     }

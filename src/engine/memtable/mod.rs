@@ -165,6 +165,17 @@ impl<I: Index> Memtable<I> {
         self.cursors_from(0)
     }
 
+    /// As [`Memtable::cursors`], but parts that have no key in `lower..upper` may be left out. `upper`: `None` for no limit.
+    #[must_use]
+    pub fn cursors_between(&self, lower: &[u8], upper: Option<&[u8]>) -> Vec<MemCursor<I>> {
+        let parts = self.parts.load();
+        let mut cursors = Vec::with_capacity(parts.runs.len() + 1);
+        cursors.push(MemCursor::Recent(parts.list.cursor()));
+        let runs = parts.runs.iter().filter(|run| run.may_overlap(lower, upper));
+        cursors.extend(runs.map(|run| MemCursor::Run(RunCursor::new(run))));
+        cursors
+    }
+
     /// As [`Memtable::cursors`], but parts that have no sequence number from `seq` on may be left out.
     #[must_use]
     pub fn cursors_from(&self, seq: u64) -> Vec<MemCursor<I>> {

@@ -98,6 +98,12 @@ impl Run {
         self.entries.len()
     }
 
+    /// Whether any of its keys may lie in `lower..upper`; by heads, so no key is touched.
+    pub fn may_overlap(&self, lower: &[u8], upper: Option<&[u8]>) -> bool {
+        let (Some(first), Some(last)) = (self.heads.first(), self.heads.last()) else { return false };
+        *last >= self.prefix.head(lower) && upper.is_none_or(|upper| *first <= self.prefix.head(upper))
+    }
+
     /// How many bytes it has allocated.
     pub fn bytes(&self) -> usize {
         self.len() * (size_of::<u64>() + size_of::<super::arena::EntryPtr>())

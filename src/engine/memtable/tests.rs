@@ -166,6 +166,42 @@ fn parts_without_newer_entries_are_passed_over() {
     }
 }
 
+/// What lies in a range is in the parts that are asked for it, and a part that lies beside it is not.
+#[test]
+fn parts_beside_a_range_are_passed_over() {
+    let mut draw = rng(7);
+    let mut writer = Writer::<AnyIndex>::with_list_limit(None, 0, 32, &Memory::unlimited());
+    let memtable = Arc::clone(writer.memtable());
+    let mut all = Vec::new();
+    for seq in 1..=1000 {
+        // Older ones lie lower, mostly.
+        let key = match draw(20) {
+            0 => random_key(&mut draw),
+            _ => format!("queue:{:05}", seq + draw(40)).into_bytes(),
+        };
+        put(&mut writer, &key, seq, b"");
+        all.push(key);
+    }
+    let mut fewest = usize::MAX;
+    for _ in 0..500 {
+        let [lower, end] = [(); 2].map(|()| all[draw(1000) as usize].clone());
+        let upper = Some(end).filter(|_| draw(3) > 0);
+        let within = |key: &[u8]| *lower <= *key && upper.as_ref().is_none_or(|upper| *key < **upper);
+        let parts = memtable.cursors_between(&lower, upper.as_deref());
+        fewest = fewest.min(parts.len());
+        let mut found = 0;
+        for mut part in parts {
+            part.seek(&lower, Trailer::upper(u64::MAX >> 8)).unwrap();
+            while part.valid() && within(part.key()) {
+                found += 1;
+                part.next().unwrap();
+            }
+        }
+        assert_eq!(found, all.iter().filter(|key| within(key)).count(), "{lower:?} {upper:?}");
+    }
+    assert!(fewest < memtable.cursors().len(), "{fewest} parts at least");
+}
+
 #[test]
 fn an_empty_memtable_answers() {
     let (_writer, memtable) = Memtable::new(Config::default(), &Memory::unlimited());

@@ -152,7 +152,7 @@ impl SuperVersion {
     pub fn cursor(&self, lower: &[u8], upper: Option<&[u8]>, seq: u64) -> Covered<Merge<Source>> {
         let mut sources = Vec::new();
         for memtable in self.buffers() {
-            sources.extend(memtable.cursors().into_iter().map(Source::Memtable));
+            sources.extend(memtable.cursors_between(lower, upper).into_iter().map(Source::Memtable));
         }
         let range = (Bound::Included(lower), upper.map_or(Bound::Unbounded, Bound::Excluded));
         let [level0, sorted @ ..] = self.version.levels();
