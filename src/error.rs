@@ -123,6 +123,20 @@ pub enum Error {
         required: Required,
     },
 
+    /// The keyspace is there with other options than those asked for. It is as it was.
+    #[error(
+        "keyspace {keyspace:?} is there with {found}, and not with {asked}: ask for it with these, or without any; \
+         `Keyspace::set_options` changes them"
+    )]
+    OptionsDiffer {
+        /// Its name.
+        keyspace: String,
+        /// What it has, in words.
+        found: String,
+        /// What was asked for, in words.
+        asked: String,
+    },
+
     /// The keyspace was dropped while this handle was kept.
     #[error(
         "keyspace {keyspace} was dropped: let go of this handle; `Db::keyspace` makes a new one by its name"
@@ -288,6 +302,7 @@ impl Error {
             Error::Stalled { .. } => "stalled",
             Error::Conflict { .. } => "conflict",
             Error::ConditionFailed { .. } => "condition_failed",
+            Error::OptionsDiffer { .. } => "options_differ",
             Error::KeyspaceDropped { .. } => "keyspace_dropped",
             Error::Closed => "closed",
         }

@@ -24,7 +24,6 @@ use super::Db;
 use super::inner::Inner;
 use crate::engine::filename::FileName;
 use crate::engine::manifest::fresh::Fresh;
-use crate::engine::manifest::registry::Registry;
 use crate::engine::manifest::set::whole;
 use crate::sync::atomic::Ordering;
 use crate::vfs::{Dir, Mode};

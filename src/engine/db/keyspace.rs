@@ -10,7 +10,7 @@ use super::keyspaces::check_kept_in;
 use super::range::{Range, View};
 use super::snapshot::Snapshot;
 use super::snapshot_list::Moment;
-use super::traits::Traits;
+use super::traits::{KeyspaceOptions, Traits};
 use crate::engine::batch::{KeyspaceRef, Within, WriteBatch};
 use crate::engine::key::{self, KeyspaceId, Kind, MAX_KEY_LEN, prefix_bounds, range_bounds};
 use crate::engine::options::Durability;
@@ -275,6 +275,15 @@ impl Keyspace {
     #[must_use]
     pub fn ttl(&self) -> Option<Duration> {
         self.traits.ttl()
+    }
+
+    /// Changes its options, for all its handles and for good. They concern what is written from now on.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for the keyspace without a name, which has none;
+    /// [`Error::KeyspaceDropped`](crate::Error::KeyspaceDropped); what writing gives, as [`Keyspace::put`].
+    pub fn set_options(&self, options: KeyspaceOptions) -> Result<()> {
+        self.inner().set_options(&self.traits, options)
     }
 
     pub(super) fn new(handle: Arc<Handle>, traits: Arc<Traits>) -> Keyspace {

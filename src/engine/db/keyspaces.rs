@@ -18,13 +18,12 @@ use crate::engine::sstable::TableSummary;
 use crate::planted::{Bug, planted};
 use crate::{Error, Result};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// The longest name of a keyspace, in bytes.
 const MAX_NAME_LEN: usize = 255;
 
 impl Inner {
-    /// The keyspace `name`, which is made if need be. Options, if given, are in force when this returns.
+    /// The keyspace `name`, which is made if need be. Options, if given, are those that it has.
     pub fn open_keyspace(&self, name: &str, options: Option<KeyspaceOptions>) -> Result<Arc<Traits>> {
         if name.is_empty() || name.len() > MAX_NAME_LEN {
             let len = name.len();
@@ -35,7 +34,7 @@ impl Inner {
         self.check_readable()?;
         let mut names = self.keyspaces.lock();
         if let Some(traits) = names.get(name) {
-            options.map_or(Ok(()), |options| self.apply_options(traits, options))?;
+            options.map_or(Ok(()), |options| traits.check(options))?;
             return Ok(Arc::clone(traits));
         }
         self.check_writable()?;
@@ -58,11 +57,17 @@ impl Inner {
         Ok(Traits::new(id, name, ttl))
     }
 
-    fn apply_options(&self, traits: &Traits, options: KeyspaceOptions) -> Result<()> {
-        if traits.ttl() == Some(options.ttl_ms()).filter(|ms| *ms > 0).map(Duration::from_millis) {
-            return Ok(());
+    /// Changes the options of a keyspace, for all its handles.
+    pub fn set_options(&self, traits: &Traits, options: KeyspaceOptions) -> Result<()> {
+        if traits.id == KeyspaceId::DEFAULT {
+            return Err(Error::invalid(
+                "the keyspace without a name has no options: give it none, or use one with a name",
+            ));
         }
+        // One at a time, so that memory and manifest have the same in the end.
+        let _names = self.keyspaces.lock();
         self.check_writable()?;
+        self.check_kept(traits.id)?;
         self.install(Edit { keyspace_ttls: vec![(traits.id, options.ttl_ms())], ..self.edit() }, 0)?;
         traits.set_ttl(options.ttl_ms());
         Ok(())

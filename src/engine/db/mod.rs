@@ -163,10 +163,25 @@ impl Db {
         Ok(Keyspace::new(Arc::clone(self.root.handle()), traits))
     }
 
-    /// As [`Db::keyspace`], with options: a keyspace that is there has these from now on, for all its handles.
+    /// As [`Db::keyspace`], with options: it is made with these, or it is there with these. To change them is a call of its own,
+    /// [`Keyspace::set_options`]: a program that was started with an old configuration must not do that in passing.
+    ///
+    /// ```
+    /// # use siltstone::{Db, Error, KeyspaceOptions};
+    /// # use std::time::Duration;
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let db = Db::open(folder.path().join("db"))?;
+    /// let hour = KeyspaceOptions::default().ttl(Some(Duration::from_secs(3600)));
+    /// let day = KeyspaceOptions::default().ttl(Some(Duration::from_secs(86400)));
+    /// let sessions = db.keyspace_with("sessions", hour)?;
+    /// assert!(matches!(db.keyspace_with("sessions", day), Err(Error::OptionsDiffer { .. })));
+    /// sessions.set_options(day)?;
+    /// db.keyspace_with("sessions", day)?;
+    /// # Ok::<(), siltstone::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// As [`Db::keyspace`].
+    /// [`Error::OptionsDiffer`] when it is there with others; else as [`Db::keyspace`].
     pub fn keyspace_with(&self, name: &str, options: KeyspaceOptions) -> Result<Keyspace> {
         let traits = self.inner().open_keyspace(name, Some(options))?;
         Ok(Keyspace::new(Arc::clone(self.root.handle()), traits))

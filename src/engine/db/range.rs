@@ -8,7 +8,7 @@ use super::gaps::WORTH_A_NOTE;
 use super::snapshot_list::Moment;
 use crate::engine::iter::Merge;
 use crate::engine::key::KeyspaceId;
-use crate::engine::read::{Covered, Pair, Source, SuperVersion, Visible};
+use crate::engine::read::{Covered, Source, SuperVersion, Visible};
 use crate::engine::slice::Slice;
 use crate::sync::atomic::Ordering;
 use crate::{Error, Result};
@@ -69,8 +69,14 @@ impl View {
 #[derive(Default)]
 struct End {
     visible: Option<Visible<Covered<Merge<Source>>>>,
+}
+
+impl End {
     /// The engine key given out last at this end.
-    last: Option<Slice>,
+    #[inline]
+    fn last(&self) -> Option<&[u8]> {
+        self.visible.as_ref().and_then(Visible::key)
+    }
 }
 
 impl View {
@@ -146,16 +152,16 @@ impl Range {
         if view.is_as_of(before) {
             return Ok(());
         }
-        if let Some(last) = self.front.last.take() {
+        if let Some(last) = self.front.last() {
             self.lower.clear();
-            self.lower.extend_from_slice(&last);
+            self.lower.extend_from_slice(last);
             // The key right behind it.
             self.lower.push(0);
         }
-        if let Some(last) = self.back.last.take() {
+        if let Some(last) = self.back.last() {
             let upper = self.upper.get_or_insert_default();
             upper.clear();
-            upper.extend_from_slice(&last);
+            upper.extend_from_slice(last);
         }
         (self.front.visible, self.back.visible) = (None, None);
         self.view = Ok(view);
@@ -165,11 +171,11 @@ impl Range {
 
     /// What is left to walk over, as engine keys: the first one, and the first one behind it.
     pub(super) fn rest(&self) -> (Vec<u8>, Option<&[u8]>) {
-        let lower = match &self.front.last {
-            Some(last) => [&**last, &[0]].concat(),
+        let lower = match self.front.last() {
+            Some(last) => [last, &[0]].concat(),
             None => self.lower.clone(),
         };
-        (lower, self.back.last.as_deref().or(self.upper.as_deref()))
+        (lower, self.back.last().or(self.upper.as_deref()))
     }
 
     /// Where it reads, and in which keyspace.
@@ -178,27 +184,31 @@ impl Range {
         Ok((&view.hold, self.keyspace))
     }
 
+    #[inline]
     fn step(&mut self, forward: bool) -> Result<Option<(Slice, Slice)>> {
-        let pair = if forward && self.front.visible.is_none() { self.first()? } else { self.walk(forward)? };
-        let Some((key, found)) = pair else { return Ok(None) };
+        let is_there =
+            if forward && self.front.visible.is_none() { self.first()? } else { self.walk(forward)? };
         let (end, other) =
             if forward { (&mut self.front, &self.back) } else { (&mut self.back, &self.front) };
-        let is_met = |last: &Slice| if forward { key >= *last } else { key <= *last };
-        if other.last.as_ref().is_some_and(is_met) {
+        let (true, Some(visible)) = (is_there, &mut end.visible) else { return Ok(None) };
+        let key = visible.key().unwrap_or_default();
+        if other.last().is_some_and(|last| if forward { key >= last } else { key <= last }) {
+            visible.step_off();
             return Ok(None);
         }
-        end.last = Some(key.clone());
-        Ok(Some((key.skip(self.keyspace.prefix_len()), found.value)))
+        let key = Slice::copy_of(key.get(self.keyspace.prefix_len()..).unwrap_or_default());
+        Ok(Some((key, visible.take_value())))
     }
 
     /// The first step from the front: over a gap, where one is known (`gaps`).
-    fn first(&mut self) -> Result<Option<Pair>> {
+    #[inline(never)]
+    fn first(&mut self) -> Result<bool> {
         let view = self.view.as_ref().map_err(Error::clone)?;
         let behind = view.behind_gap(&self.lower);
         let asked = behind.map(|lower| std::mem::replace(&mut self.lower, lower));
-        let pair = self.walk(true)?;
+        let is_there = self.walk(true)?;
         let passed = self.front.visible.as_ref().map_or(0, Visible::passed);
-        let found = pair.as_ref().map(|(key, _)| &**key).or(self.upper.as_deref());
+        let found = self.front.last().or(self.upper.as_deref());
         if let (true, Some(end), Ok(view)) = (passed >= WORTH_A_NOTE, found, &self.view) {
             view.note_gap((asked.as_ref().unwrap_or(&self.lower).as_slice(), end));
         }
@@ -206,10 +216,11 @@ impl Range {
         if let Some(asked) = asked {
             self.lower = asked;
         }
-        Ok(pair)
+        Ok(is_there)
     }
 
-    fn walk(&mut self, forward: bool) -> Result<Option<Pair>> {
+    #[inline]
+    fn walk(&mut self, forward: bool) -> Result<bool> {
         let view = self.view.as_ref().map_err(Error::clone)?;
         let end = if forward { &mut self.front } else { &mut self.back };
         let upper = self.upper.as_deref();

@@ -4,6 +4,7 @@ use crate::engine::key::KeyspaceId;
 use crate::engine::manifest::registry::Registry;
 use crate::engine::tombstones::{Fragments, Tombstone};
 use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +20,8 @@ pub struct Traits {
     ttl: AtomicU64,
 }
 
-/// How a keyspace is made. See [`Db::keyspace_with`](crate::Db::keyspace_with).
+/// How a keyspace is. See [`Db::keyspace_with`](crate::Db::keyspace_with) and
+/// [`Keyspace::set_options`](crate::Keyspace::set_options).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct KeyspaceOptions {
     pub(super) ttl: Option<Duration>,
@@ -53,6 +55,22 @@ impl Traits {
             0 => None,
             ms => Some(Duration::from_millis(ms)),
         }
+    }
+
+    /// Whether it has these options.
+    ///
+    /// # Errors
+    /// [`Error::OptionsDiffer`].
+    pub fn check(&self, options: KeyspaceOptions) -> Result<()> {
+        let (found, asked) = (self.ttl.load(Ordering::Relaxed), options.ttl_ms());
+        if found == asked {
+            return Ok(());
+        }
+        let words = |ms: u64| match ms {
+            0 => "values that live for ever".to_owned(),
+            ms => format!("values that live for {:?}", Duration::from_millis(ms)),
+        };
+        Err(Error::OptionsDiffer { keyspace: self.name.clone(), found: words(found), asked: words(asked) })
     }
 
     /// Changes what its later values live for.

@@ -25,4 +25,4 @@ pub use lazy_table::{LazyTable, TableFiles, TableRef, Version};
 pub use level_cursor::LevelCursor;
 pub use source::Source;
 pub use super_version::{Found, NEVER, SuperVersion, standing};
-pub use visible::{Pair, Visible};
+pub use visible::Visible;

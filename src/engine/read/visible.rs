@@ -4,10 +4,12 @@
 //! Versions that the reader does not see are stepped over; after [`STEPS`] of them for one key the cursor seeks past the
 //! rest, so a key that was overwritten a million times costs a search and not a million steps.
 //!
+//! What it stands at is looked at in place: a pair is large, and to hand it from call to call took more time than finding it.
+//!
 //! (V1) Each such search goes further on than the one before. Where entries are not in order, in a table that was not made by
 //!      a builder but has right checksums, that is an error; a walk could otherwise come back to where it was, for ever.
 
-use super::super_version::{Found, standing};
+use super::super_version::{Found, NEVER, standing};
 use crate::Result;
 use crate::engine::iter::{Cursor, unordered};
 use crate::engine::key::{Kind, Trailer};
@@ -16,9 +18,6 @@ use std::cmp::Ordering;
 
 /// Steps over versions of one key before a seek is cheaper.
 const STEPS: usize = 8;
-
-/// A key and its value.
-pub type Pair = (Slice, Found);
 
 /// The place that a walk searched last, if it has (V1).
 #[derive(Default)]
@@ -46,8 +45,16 @@ pub struct Visible<C> {
     seq: u64,
     /// The time of the reader, in milliseconds since 1970.
     now: u64,
-    /// The key that was answered last; its other versions are passed over.
+    /// The key that was looked at last; its other versions are passed over.
     last: Vec<u8>,
+    /// It is what the walk stands at.
+    stands: bool,
+    /// The key that it stood at before, if it did.
+    before: Vec<u8>,
+    has_stood: bool,
+    /// When the value ends; and the value, when the cursor has gone on.
+    expiry: u64,
+    held: Option<Slice>,
     sought: Sought,
     started: bool,
     /// Nobody asks for the values.
@@ -64,6 +71,11 @@ impl<C: Cursor> Visible<C> {
             seq,
             now,
             last: Vec::new(),
+            stands: false,
+            before: Vec::new(),
+            has_stood: false,
+            expiry: NEVER,
+            held: None,
             sought: Sought::default(),
             started: false,
             keys_only: false,
@@ -82,11 +94,34 @@ impl<C: Cursor> Visible<C> {
         self.passed
     }
 
-    /// The next visible key at or after `lower` (which only counts at the first call) and before `upper`.
+    /// The key that it stands at, or stood at last when it has come to its end; `None` before the first.
+    #[must_use]
+    #[inline]
+    pub fn key(&self) -> Option<&[u8]> {
+        if self.stands { Some(&self.last) } else { self.has_stood.then_some(&*self.before) }
+    }
+
+    /// The value of the key that it stands at; to be taken once.
+    #[inline]
+    pub fn take_value(&mut self) -> Slice {
+        let stored = match self.held.take() {
+            Some(held) => held,
+            None => self.stored(),
+        };
+        Found::new(stored, self.expiry).value
+    }
+
+    /// The key that it stands at is not given out, so that [`Visible::key`] is the one before again.
+    pub fn step_off(&mut self) {
+        self.stands = false;
+    }
+
+    /// Stands at the next visible key at or after `lower` (which only counts at the first call) and before `upper`; false when there
+    /// is none.
     ///
     /// # Errors
     /// What reading gives, [`crate::Error::Incompatible`] for an unknown entry kind.
-    pub fn next(&mut self, lower: &[u8], upper: Option<&[u8]>) -> Result<Option<Pair>> {
+    pub fn next(&mut self, lower: &[u8], upper: Option<&[u8]>) -> Result<bool> {
         if !self.started {
             self.started = true;
             self.cursor.seek(lower, Trailer(u64::MAX))?;
@@ -98,24 +133,24 @@ impl<C: Cursor> Visible<C> {
             if self.skip_too_new()? {
                 continue;
             }
-            self.last.clear();
-            self.last.extend_from_slice(self.cursor.key());
+            self.look_at_key();
             if let Some(expiry) = standing(self.cursor.trailer(), || self.cursor.value(), || self.now)? {
-                let found = Found::new(self.value(), expiry);
-                return Ok(Some((Slice::copy_of(&self.last), found)));
+                (self.expiry, self.stands) = (expiry, true);
+                return Ok(true);
             }
             self.passed += 1;
             self.cursor.next()?;
             self.skip_versions_of_last()?;
         }
-        Ok(None)
+        Ok(false)
     }
 
-    /// The next visible key going down, before `upper` (which only counts at the first call) and not below `lower`.
+    /// Stands at the next visible key going down, before `upper` (which only counts at the first call) and not below `lower`; false
+    /// when there is none.
     ///
     /// # Errors
     /// As [`Visible::next`].
-    pub fn prev(&mut self, lower: &[u8], upper: Option<&[u8]>) -> Result<Option<Pair>> {
+    pub fn prev(&mut self, lower: &[u8], upper: Option<&[u8]>) -> Result<bool> {
         if !self.started {
             self.started = true;
             match upper {
@@ -124,13 +159,24 @@ impl<C: Cursor> Visible<C> {
             }
         }
         while self.cursor.valid() && self.cursor.key() >= lower {
-            self.last.clear();
-            self.last.extend_from_slice(self.cursor.key());
-            if let Some(value) = self.newest_going_down()? {
-                return Ok(Some((Slice::copy_of(&self.last), value)));
+            self.look_at_key();
+            if let Some(expiry) = self.newest_going_down()? {
+                (self.expiry, self.stands) = (expiry, true);
+                return Ok(true);
             }
         }
-        Ok(None)
+        Ok(false)
+    }
+
+    /// The cursor's key is the one that is looked at.
+    #[inline]
+    fn look_at_key(&mut self) {
+        if self.stands {
+            std::mem::swap(&mut self.last, &mut self.before);
+            (self.stands, self.has_stood) = (false, true);
+        }
+        self.last.clear();
+        self.last.extend_from_slice(self.cursor.key());
     }
 
     /// Steps over a version that is newer than the reader; true when there was one.
@@ -167,40 +213,44 @@ impl<C: Cursor> Visible<C> {
         Ok(())
     }
 
-    /// The value of `last`, whose oldest version the cursor is at, as the reader sees it. Leaves the cursor before the key.
-    fn newest_going_down(&mut self) -> Result<Option<Found>> {
+    /// Holds the value of `last`, whose oldest version the cursor is at, as the reader sees it, and gives its expiry. Leaves the
+    /// cursor before the key.
+    fn newest_going_down(&mut self) -> Result<Option<u64>> {
         for _ in 0..STEPS {
             let trailer = self.cursor.trailer();
             if trailer.seq() > self.seq {
                 break;
             }
-            let value = self.value();
+            self.held = Some(self.stored());
             self.cursor.prev()?;
             if !self.cursor.valid() || self.cursor.key() != self.last {
-                return self.value_of(Some((trailer, value)));
+                return self.expiry_of(trailer);
             }
         }
         // Too many versions, or newer ones than the reader's: find the one by search, then the key before.
         self.sought.advance(&self.last, Trailer(u64::MAX), Ordering::Less)?;
         self.cursor.seek(&self.last, Trailer::upper(self.seq))?;
         let here = self.cursor.valid() && self.cursor.key() == self.last;
-        let found = here.then(|| (self.cursor.trailer(), self.value()));
+        let trailer = here.then(|| self.cursor.trailer());
+        self.held = here.then(|| self.stored());
         self.cursor.seek_before(&self.last, Trailer(u64::MAX))?;
-        self.value_of(found)
+        trailer.map_or(Ok(None), |trailer| self.expiry_of(trailer))
     }
 
     /// The stored value of the entry that the cursor is at. Of one that expires it is needed for its time, also where nobody
     /// asks for the value.
-    fn value(&self) -> Slice {
+    #[inline]
+    fn stored(&self) -> Slice {
         match self.keys_only && self.cursor.trailer().kind() != Ok(Kind::PutExpiring) {
             true => Slice::copy_of(&[]),
             false => self.cursor.value_slice(),
         }
     }
 
-    fn value_of(&self, newest: Option<(Trailer, Slice)>) -> Result<Option<Found>> {
-        let Some((trailer, value)) = newest else { return Ok(None) };
-        Ok(standing(trailer, || &value, || self.now)?.map(|expiry| Found::new(value, expiry)))
+    /// The expiry of what is held.
+    #[inline]
+    fn expiry_of(&self, trailer: Trailer) -> Result<Option<u64>> {
+        standing(trailer, || self.held.as_deref().unwrap_or_default(), || self.now)
     }
 }
 
@@ -302,8 +352,10 @@ mod tests {
                 let mut found = String::new();
                 loop {
                     let step = if forward { visible.next(b"", None) } else { visible.prev(b"", None) };
-                    let Some((key, _)) = step.unwrap() else { break };
-                    found.push(char::from(key[0]));
+                    if !step.unwrap() {
+                        break;
+                    }
+                    found.push(char::from(visible.key().unwrap()[0]));
                 }
                 if !forward {
                     found = found.chars().rev().collect();
@@ -335,8 +387,8 @@ mod tests {
                 loop {
                     let step = if forward { visible.next(b"", None) } else { visible.prev(b"", None) };
                     match step {
-                        Ok(Some(_)) => walked += 1,
-                        Ok(None) => break,
+                        Ok(true) => walked += 1,
+                        Ok(false) => break,
                         Err(e) => {
                             assert!(e.to_string().contains("comes after"), "{e}");
                             refused += 1;
