@@ -21,11 +21,13 @@ macro_rules! cursor_of_variants {
                 (pass_back(mut, key: &[u8], seq: u64) -> crate::Result<()>)
             );
             cursor_of_variants!(@getters [$($variant)+]
-                (valid -> bool)
-                (key -> &[u8])
-                (trailer -> crate::engine::key::Trailer)
-                (value -> &[u8])
-                (value_slice -> crate::engine::slice::Slice)
+                (steps_below(upper: &[u8]) -> usize)
+                (steps_above(lower: &[u8]) -> usize)
+                (valid() -> bool)
+                (key() -> &[u8])
+                (trailer() -> crate::engine::key::Trailer)
+                (value() -> &[u8])
+                (value_slice() -> crate::engine::slice::Slice)
             );
         }
     };
@@ -40,11 +42,11 @@ macro_rules! cursor_of_variants {
             }
         )+
     };
-    (@getters $variants:tt $(($method:ident -> $output:ty))+) => {
+    (@getters $variants:tt $(($method:ident($($argument:ident: $type:ty),*) -> $output:ty))+) => {
         $(
             #[inline]
-            fn $method(&self) -> $output {
-                cursor_of_variants!(@match self $variants cursor => cursor.$method())
+            fn $method(&self $(, $argument: $type)*) -> $output {
+                cursor_of_variants!(@match self $variants cursor => cursor.$method($($argument),*))
             }
         )+
     };

@@ -228,6 +228,18 @@ impl<C: Cursor> Cursor for Merge<C> {
         }
     }
 
+    /// Each step moves one source by one, so after as many steps as the winner has below the limit it is not past them yet; and
+    /// no key of the merge lies behind the winner's.
+    #[inline]
+    fn steps_below(&self, upper: &[u8]) -> usize {
+        self.winner().map_or(0, |winner| winner.steps_below(upper))
+    }
+
+    #[inline]
+    fn steps_above(&self, lower: &[u8]) -> usize {
+        self.winner().map_or(0, |winner| winner.steps_above(lower))
+    }
+
     #[inline]
     fn valid(&self) -> bool {
         !self.heap.is_empty()

@@ -43,6 +43,15 @@ pub trait Cursor: Send {
     fn pass_back(&mut self, _key: &[u8], _seq: u64) -> Result<()> {
         self.prev()
     }
+    /// For how many steps forward, at least, its key stays below `upper`. So a bound is compared once per block, not at every
+    /// entry; 0, which says nothing, is always right. Passing and seeking end it.
+    fn steps_below(&self, _upper: &[u8]) -> usize {
+        0
+    }
+    /// For how many steps backward, at least, its key stays at or above `lower`: as [`Cursor::steps_below`].
+    fn steps_above(&self, _lower: &[u8]) -> usize {
+        0
+    }
     /// True when it is at an entry.
     fn valid(&self) -> bool;
     /// The engine key of the entry.

@@ -248,6 +248,20 @@ impl Cursor for RunCursor {
         if self.run.max_seq < seq { self.seek_before(key, Trailer(u64::MAX)) } else { self.prev() }
     }
 
+    /// To the end of the run, when its last key is below.
+    fn steps_below(&self, upper: &[u8]) -> usize {
+        match self.run.last() {
+            Some(last) if last.key() < upper => (self.run.len() - 1).saturating_sub(self.at),
+            _ => 0,
+        }
+    }
+
+    /// To the beginning of the run, when its first key is not below.
+    fn steps_above(&self, lower: &[u8]) -> usize {
+        let first = self.run.entries.get(0);
+        if first.is_some_and(|first| first.key() >= lower) { self.at } else { 0 }
+    }
+
     #[inline]
     fn valid(&self) -> bool {
         self.at < self.run.len()

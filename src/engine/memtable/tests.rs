@@ -192,9 +192,21 @@ fn parts_beside_a_range_are_passed_over() {
         let mut found = 0;
         for mut part in parts {
             part.seek(&lower, Trailer::upper(u64::MAX >> 8)).unwrap();
+            let (mut known, mut steps) = (0, 0);
             while part.valid() && within(part.key()) {
                 found += 1;
+                known = known.max(upper.as_ref().map_or(0, |upper| steps + part.steps_below(upper)));
                 part.next().unwrap();
+                steps += 1;
+            }
+            assert!(
+                steps > known || steps == 0,
+                "{known} steps were said to stay below {upper:?}, {steps} did"
+            );
+            if part.valid() && *part.key() >= *lower {
+                let down = part.steps_above(&lower);
+                (0..down).for_each(|_| part.prev().unwrap());
+                assert!(*part.key() >= *lower, "{down} steps were said to stay above {lower:?}");
             }
         }
         assert_eq!(found, all.iter().filter(|key| within(key)).count(), "{lower:?} {upper:?}");

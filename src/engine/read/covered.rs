@@ -160,6 +160,17 @@ impl<C: Cursor> Cursor for Covered<C> {
         self.settle_backward()
     }
 
+    /// Over deletions of ranges a step may be a leap, of which nothing is known.
+    #[inline]
+    fn steps_below(&self, upper: &[u8]) -> usize {
+        if self.cover.is_some() { 0 } else { self.cursor.steps_below(upper) }
+    }
+
+    #[inline]
+    fn steps_above(&self, lower: &[u8]) -> usize {
+        if self.cover.is_some() { 0 } else { self.cursor.steps_above(lower) }
+    }
+
     #[inline]
     fn valid(&self) -> bool {
         self.cursor.valid()

@@ -216,6 +216,16 @@ impl Cursor for LevelCursor {
     }
 
     #[inline]
+    fn steps_below(&self, upper: &[u8]) -> usize {
+        self.current.as_ref().map_or(0, |table| table.steps_below(upper))
+    }
+
+    #[inline]
+    fn steps_above(&self, lower: &[u8]) -> usize {
+        self.current.as_ref().map_or(0, |table| table.steps_above(lower))
+    }
+
+    #[inline]
     fn valid(&self) -> bool {
         self.current.as_ref().is_some_and(TableCursor::valid)
     }

@@ -55,6 +55,8 @@ pub struct Visible<C> {
     /// When the value ends; and the value, when the cursor has gone on.
     expiry: u64,
     held: Option<Slice>,
+    /// The cursor, and as many steps as this less one, are known to keep to the bounds; 0 when nothing is known.
+    within: usize,
     sought: Sought,
     started: bool,
     /// Nobody asks for the values.
@@ -76,6 +78,7 @@ impl<C: Cursor> Visible<C> {
             has_stood: false,
             expiry: NEVER,
             held: None,
+            within: 0,
             sought: Sought::default(),
             started: false,
             keys_only: false,
@@ -126,10 +129,10 @@ impl<C: Cursor> Visible<C> {
             self.started = true;
             self.cursor.seek(lower, Trailer(u64::MAX))?;
         } else if self.cursor.valid() {
-            self.cursor.next()?;
+            self.go_up()?;
             self.skip_versions_of_last()?;
         }
-        while self.cursor.valid() && upper.is_none_or(|upper| self.cursor.key() < upper) {
+        while self.cursor.valid() && self.is_below(upper) {
             if self.skip_too_new()? {
                 continue;
             }
@@ -139,7 +142,7 @@ impl<C: Cursor> Visible<C> {
                 return Ok(true);
             }
             self.passed += 1;
-            self.cursor.next()?;
+            self.go_up()?;
             self.skip_versions_of_last()?;
         }
         Ok(false)
@@ -158,7 +161,7 @@ impl<C: Cursor> Visible<C> {
                 None => self.cursor.seek_last()?,
             }
         }
-        while self.cursor.valid() && self.cursor.key() >= lower {
+        while self.cursor.valid() && self.is_above(lower) {
             self.look_at_key();
             if let Some(expiry) = self.newest_going_down()? {
                 (self.expiry, self.stands) = (expiry, true);
@@ -166,6 +169,37 @@ impl<C: Cursor> Visible<C> {
             }
         }
         Ok(false)
+    }
+
+    /// Whether the cursor is before `upper`, and what is known of its next steps.
+    #[inline]
+    fn is_below(&mut self, upper: Option<&[u8]>) -> bool {
+        let Some(upper) = upper else { return true };
+        if self.within == 0 && self.cursor.key() < upper {
+            self.within = self.cursor.steps_below(upper).saturating_add(1);
+        }
+        self.within > 0
+    }
+
+    /// Whether the cursor is not below `lower`, and what is known of its next steps.
+    #[inline]
+    fn is_above(&mut self, lower: &[u8]) -> bool {
+        if self.within == 0 && self.cursor.key() >= lower {
+            self.within = self.cursor.steps_above(lower).saturating_add(1);
+        }
+        self.within > 0
+    }
+
+    #[inline]
+    fn go_up(&mut self) -> Result<()> {
+        self.within = self.within.saturating_sub(1);
+        self.cursor.next()
+    }
+
+    #[inline]
+    fn go_down(&mut self) -> Result<()> {
+        self.within = self.within.saturating_sub(1);
+        self.cursor.prev()
     }
 
     /// The cursor's key is the one that is looked at.
@@ -185,13 +219,14 @@ impl<C: Cursor> Visible<C> {
             return Ok(false);
         }
         for _ in 0..STEPS {
-            self.cursor.next()?;
+            self.go_up()?;
             if !self.cursor.valid() || self.cursor.trailer().seq() <= self.seq {
                 return Ok(true);
             }
         }
         let key = self.cursor.key().to_vec();
         self.sought.advance(&key, Trailer::upper(self.seq), Ordering::Greater)?;
+        self.within = 0;
         self.cursor.seek(&key, Trailer::upper(self.seq))?;
         Ok(true)
     }
@@ -201,12 +236,13 @@ impl<C: Cursor> Visible<C> {
             if !self.cursor.valid() || self.cursor.key() != self.last {
                 return Ok(());
             }
-            self.cursor.next()?;
+            self.go_up()?;
         }
         if self.cursor.valid() && self.cursor.key() == self.last {
             // The successor of a key is the key with a zero byte behind it.
             self.last.push(0);
             self.sought.advance(&self.last, Trailer(u64::MAX), Ordering::Greater)?;
+            self.within = 0;
             self.cursor.seek(&self.last, Trailer(u64::MAX))?;
             self.last.pop();
         }
@@ -222,13 +258,14 @@ impl<C: Cursor> Visible<C> {
                 break;
             }
             self.held = Some(self.stored());
-            self.cursor.prev()?;
+            self.go_down()?;
             if !self.cursor.valid() || self.cursor.key() != self.last {
                 return self.expiry_of(trailer);
             }
         }
         // Too many versions, or newer ones than the reader's: find the one by search, then the key before.
         self.sought.advance(&self.last, Trailer(u64::MAX), Ordering::Less)?;
+        self.within = 0;
         self.cursor.seek(&self.last, Trailer::upper(self.seq))?;
         let here = self.cursor.valid() && self.cursor.key() == self.last;
         let trailer = here.then(|| self.cursor.trailer());

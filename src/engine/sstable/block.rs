@@ -186,6 +186,16 @@ impl<'a> View<'a> {
         self.bytes.get(start..start + len).unwrap_or_default()
     }
 
+    /// Compares the key of the entry at `i` with another.
+    #[must_use]
+    pub fn cmp_key(self, i: usize, key: &[u8]) -> Ordering {
+        match key.split_at_checked(self.prefix().len()) {
+            Some((front, rest)) => self.prefix().cmp(front).then_with(|| self.suffix(i).cmp(rest)),
+            // Longer than the other, the prefix cannot be equal to it.
+            None => self.prefix().cmp(key),
+        }
+    }
+
     /// The value of the entry at `i`.
     #[inline]
     #[must_use]

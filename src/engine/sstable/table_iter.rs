@@ -209,6 +209,19 @@ impl Cursor for TableCursor {
         }
     }
 
+    /// To the end of the block, when its last key is below.
+    fn steps_below(&self, upper: &[u8]) -> usize {
+        let Some(block) = &self.block else { return 0 };
+        let last = block.len() - 1;
+        if block.view().cmp_key(last, upper).is_lt() { last.saturating_sub(self.at) } else { 0 }
+    }
+
+    /// To the beginning of the block, when its first key is not below.
+    fn steps_above(&self, lower: &[u8]) -> usize {
+        let Some(block) = &self.block else { return 0 };
+        if block.view().cmp_key(0, lower).is_ge() { self.at } else { 0 }
+    }
+
     #[inline]
     fn valid(&self) -> bool {
         self.block.is_some()

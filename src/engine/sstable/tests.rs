@@ -193,6 +193,18 @@ fn check_searches(entries: &[Entry], table: &Arc<Table>, key: &[u8], seq: u64) {
         cursor.next().unwrap();
         assert_eq!(current(&cursor).as_ref(), entries.get(i));
     }
+    // Bounds are those of any entry, from wherever one stands.
+    for bound in entries.iter().step_by(1 + entries.len() / 9).map(|e| &e.0) {
+        cursor.seek(key, at).unwrap();
+        if cursor.valid() {
+            let (up, down) = (cursor.steps_below(bound), cursor.steps_above(bound));
+            assert!(up == 0 || entries[i..=i + up].iter().all(|e| e.0 < *bound), "{key:?} below {bound:?}");
+            assert!(
+                down == 0 || entries[i - down..=i].iter().all(|e| e.0 >= *bound),
+                "{key:?} above {bound:?}"
+            );
+        }
+    }
 }
 
 fn built_in() -> Vec<Compression> {

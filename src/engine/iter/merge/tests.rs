@@ -52,6 +52,14 @@ impl Cursor for Array {
         assert!(self.valid(), "C3");
         self.go(self.at.wrapping_sub(1))
     }
+    /// As a table does, in blocks of seven.
+    fn steps_below(&self, upper: &[u8]) -> usize {
+        let last = (self.at / 7 * 7 + 6).min(self.entries.len() - 1);
+        if *self.entries[last].0 < *upper { last - self.at } else { 0 }
+    }
+    fn steps_above(&self, lower: &[u8]) -> usize {
+        if *self.entries[self.at / 7 * 7].0 >= *lower { self.at % 7 } else { 0 }
+    }
     fn valid(&self) -> bool {
         self.at < self.entries.len()
     }
@@ -131,6 +139,12 @@ fn any_walk_over_a_merge_is_that_over_the_sorted_whole() {
                 3 => (bound.wrapping_sub(1), merge.seek_before(&key, trailer).unwrap()),
                 _ => (at, ()),
             };
+            if merge.valid() {
+                let (up, down) = (merge.steps_below(&key), merge.steps_above(&key));
+                let (first, last) = (at.saturating_sub(down), (at + up).min(all.len() - 1));
+                assert!(up == 0 || all[at..=last].iter().all(|(k, _)| *k < key), "seed {seed}");
+                assert!(down == 0 || all[first..=at].iter().all(|(k, _)| *k >= key), "seed {seed}");
+            }
             let forward = draw(2) == 0;
             for _ in 0..steps {
                 check(&merge, &all, at, seed);
