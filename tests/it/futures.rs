@@ -3,7 +3,7 @@
 use crate::history::scan;
 use crate::support::block_on;
 use siltstone::vfs::mem::MemVfs;
-use siltstone::vfs::{File, Mode, Vfs};
+use siltstone::vfs::{File, Mapped, Mode, Vfs};
 use siltstone::{Background, Db, Durability, Error, Options, WriteBatch};
 use std::future::Future;
 use std::io;
@@ -15,7 +15,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-fn small(vfs: Arc<dyn Vfs>) -> Options {
+pub fn small(vfs: Arc<dyn Vfs>) -> Options {
     Options::default().vfs(vfs).memtable_bytes(8 << 10).table_bytes(4 << 10).block_bytes(200)
 }
 
@@ -40,7 +40,7 @@ fn poll_once<F: Future + Unpin>(future: &mut F, count: &Arc<Count>) -> Poll<F::O
 }
 
 /// Runs many futures on this one thread, each polled only when it was woken; gives what they give.
-fn all<F: Future + Unpin>(futures: Vec<F>) -> Vec<F::Output> {
+pub fn all<F: Future + Unpin>(futures: Vec<F>) -> Vec<F::Output> {
     struct Ready {
         list: Arc<(Mutex<Vec<usize>>, Condvar)>,
         n: usize,
@@ -140,6 +140,8 @@ struct Gated {
     inner: MemVfs,
     shut: Mutex<bool>,
     opened: Condvar,
+    /// If they are to be counted.
+    pieces: Option<Arc<Pieces>>,
 }
 
 impl Gated {
@@ -152,8 +154,113 @@ impl Gated {
 #[derive(Debug, Clone)]
 struct GatedVfs(Arc<Gated>);
 
+/// How many pieces of zeros may still be written to the next segment of the log, and how many have come.
+#[derive(Debug)]
+struct Pieces {
+    counts: Mutex<(usize, usize)>,
+    changed: Condvar,
+}
+
+impl Pieces {
+    fn allow(&self, more: usize) {
+        self.counts.lock().unwrap().0 += more;
+        self.changed.notify_all();
+    }
+
+    fn wait_until_one_comes(&self) {
+        let counts = self.counts.lock().unwrap();
+        let come = |counts: &mut (usize, usize)| counts.1 == 0;
+        let waited = self.changed.wait_timeout_while(counts, Duration::from_secs(60), come).unwrap();
+        assert!(!waited.1.timed_out(), "no segment is prepared");
+    }
+
+    fn pass(&self) {
+        let mut counts = self.counts.lock().unwrap();
+        counts.1 += 1;
+        self.changed.notify_all();
+        while counts.0 == 0 {
+            counts = self.changed.wait(counts).unwrap();
+        }
+        counts.0 -= 1;
+    }
+}
+
+/// A segment of the log that is filled with zeros, each piece when it is allowed.
+struct Spare {
+    inner: Box<dyn File>,
+    pieces: Arc<Pieces>,
+}
+
+impl File for Spare {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.inner.read_at(buf, offset)
+    }
+    fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<()> {
+        if offset > 0 {
+            self.pieces.pass();
+        }
+        self.inner.write_at(buf, offset)
+    }
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.inner.set_len(len)
+    }
+    fn len(&self) -> io::Result<u64> {
+        self.inner.len()
+    }
+    fn sync_data(&self) -> io::Result<()> {
+        self.inner.sync_data()
+    }
+    fn map(&self) -> io::Result<Arc<dyn Mapped>> {
+        self.inner.map()
+    }
+}
+
+/// Lets all pieces come, also when the test fails: otherwise the database would never close.
+struct AllowAll(Arc<Pieces>);
+
+impl Drop for AllowAll {
+    fn drop(&mut self) {
+        self.0.allow(usize::MAX / 2);
+    }
+}
+
+/// Found by a minute of hostile clients: a disk that takes a second to fill a segment kept all tasks waiting for as long, since
+/// the thread that syncs for them is the one that fills it.
+#[test]
+fn a_task_does_not_wait_until_the_next_segment_is_filled() {
+    let pieces = Arc::new(Pieces { counts: Mutex::default(), changed: Condvar::new() });
+    let gated = Gated {
+        inner: MemVfs::new(),
+        shut: Mutex::default(),
+        opened: Condvar::new(),
+        pieces: Some(Arc::clone(&pieces)),
+    };
+    // The folder's first segment is made before anybody can wait for it.
+    pieces.allow(1);
+    let db = Options::default().vfs(Arc::new(GatedVfs(Arc::new(gated)))).open("/db").unwrap();
+    let _allow_all = AllowAll(Arc::clone(&pieces));
+    *pieces.counts.lock().unwrap() = (0, 0);
+    db.put("large", vec![0; 40 << 10]).unwrap();
+    pieces.wait_until_one_comes();
+    let mut batch = WriteBatch::new();
+    batch.put("small", "");
+    let count = Arc::default();
+    let mut write = db.write_async(batch, Durability::Sync);
+    assert!(poll_once(&mut write, &count).is_pending());
+    pieces.allow(1);
+    // One more piece is written; the second waits.
+    assert!(all(vec![write]).into_iter().all(|done| done.is_ok()));
+    assert_eq!(pieces.counts.lock().unwrap().0, 0, "the segment is not filled yet");
+}
+
 impl Vfs for GatedVfs {
     fn open(&self, path: &Path, mode: Mode) -> io::Result<Box<dyn File>> {
+        if let Some(pieces) =
+            self.0.pieces.as_ref().filter(|_| path.extension().is_some_and(|end| end == "spare"))
+        {
+            let inner = self.0.inner.open(path, mode)?;
+            return Ok(Box::new(Spare { inner, pieces: Arc::clone(pieces) }));
+        }
         if mode == Mode::Read && path.extension().is_some_and(|end| end == "table") {
             let mut shut = self.0.shut.lock().unwrap();
             while *shut {
@@ -191,7 +298,7 @@ fn behind_a_gate() -> (Arc<Gated>, Db) {
     let db = small(Arc::new(mem.clone())).open("/db").unwrap();
     (0..50).for_each(|n| db.write(batch(n)).unwrap());
     db.close().unwrap();
-    let gate = Arc::new(Gated { inner: mem, shut: Mutex::new(true), opened: Condvar::new() });
+    let gate = Arc::new(Gated { inner: mem, shut: Mutex::new(true), opened: Condvar::new(), pieces: None });
     let db = small(Arc::new(GatedVfs(Arc::clone(&gate)))).open("/db").unwrap();
     (gate, db)
 }
@@ -307,52 +414,4 @@ fn stepped_they_are_ready_at_once() {
         matches!(poll_once(&mut db.iter().page_async(9), &count), Poll::Ready(Ok(page)) if page.pairs.len() == 9)
     );
     assert_eq!(count.0.load(Ordering::SeqCst), 0);
-}
-
-#[test]
-fn transactions_commit_in_tasks_as_they_do_in_threads() {
-    for background in [Background::Threads, Background::Stepped] {
-        let vfs = Arc::new(MemVfs::new());
-        let db = small(vfs).background(background).open("/db").unwrap();
-        db.put("a", "1").unwrap();
-        let begin = || {
-            let mut tx = db.transaction();
-            tx.get("a").unwrap();
-            tx.put("b", "2").unwrap();
-            tx
-        };
-        let only_reads = db.transaction();
-        only_reads.get("a").unwrap();
-        let (first, dropped) = (begin(), begin());
-        drop(dropped.commit_async(Durability::Sync));
-        block_on(first.commit_async(Durability::Sync)).unwrap();
-        assert_eq!(db.get("b").unwrap().unwrap(), "2");
-        let many = (0..20).map(|n| {
-            let mut tx = db.transaction();
-            tx.get("other").unwrap();
-            tx.put(format!("many{n}"), "").unwrap();
-            tx.commit_async(Durability::Sync)
-        });
-        assert!(all(many.collect()).into_iter().all(|done| done.is_ok()));
-
-        // In a buffer, and in a table that came meanwhile.
-        for flush in [false, true] {
-            let (tx, sound) = (begin(), begin());
-            db.put("unread", "").unwrap();
-            if flush {
-                db.flush().unwrap();
-            }
-            block_on(sound.commit_async(Durability::Os)).unwrap();
-            db.put("a", "of others").unwrap();
-            if flush {
-                db.flush().unwrap();
-            }
-            let refused = block_on(tx.commit_async(Durability::Os)).unwrap_err();
-            assert!(refused.is_conflict(), "{background:?}, flushed {flush}: {refused}");
-        }
-        block_on(only_reads.commit_async(Durability::Sync)).unwrap();
-        let late = begin();
-        db.close().unwrap();
-        assert!(matches!(block_on(late.commit_async(Durability::Sync)), Err(Error::Closed)));
-    }
 }

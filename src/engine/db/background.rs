@@ -86,10 +86,7 @@ fn log_loop(inner: &Inner) {
     while let Some(seen) = inner.signals.log.next_round(&inner.stop) {
         let prepared = inner.prepare_spare().and_then(|()| inner.look_for_space());
         let pause = pauses.after(inner.report(Work::Log, prepared) != Some(true));
-        if inner.sync_deadline.has_come(clock) || inner.group_sync.has_wakers() {
-            // Whoever waits gets the error; the next write does in any case.
-            let _ = inner.sync_all();
-        }
+        inner.sync_for_others();
         if inner.group_sync.has_wakers() && inner.group_sync.failure().is_none() {
             continue;
         }
@@ -273,14 +270,15 @@ impl Inner {
             }
         };
         let segment = match self.is_disk_full() {
-            true => self.with_all_space(|| self.make_segment(capacity, None))?,
+            true => self.with_all_space(|| self.make_segment(capacity, None, &|| ()))?,
             false => {
                 // The last one is the reserve.
                 let used = {
                     let mut used = self.used_segments.lock();
                     if used.len() > 1 { used.pop() } else { None }
                 };
-                self.note_space(self.make_segment(capacity, used))?
+                // A slow disk takes seconds for it, and this is the thread that syncs for tasks.
+                self.note_space(self.make_segment(capacity, used, &|| self.sync_for_others()))?
             }
         };
         self.largest_segment.fetch_max(capacity, Ordering::Relaxed);
@@ -288,9 +286,17 @@ impl Inner {
         Ok(())
     }
 
-    fn make_segment(&self, capacity: u64, used: Option<u64>) -> Result<Segment> {
+    /// Syncs for those who do not lead a sync themselves, and when the interval has passed.
+    fn sync_for_others(&self) {
+        if self.sync_deadline.has_come(&*self.options.clock) || self.group_sync.has_wakers() {
+            // Whoever waits gets the error; the next write does in any case.
+            let _ = self.sync_all();
+        }
+    }
+
+    fn make_segment(&self, capacity: u64, used: Option<u64>, give_way: &dyn Fn()) -> Result<Segment> {
         let number = self.next_log.fetch_add(1, Ordering::Relaxed);
-        let made = segment::prepare(&self.dir, self.log_place(number), capacity, used);
+        let made = segment::prepare(&self.dir, self.log_place(number), capacity, used, give_way);
         self.poison_if_sync_failed(made)
     }
 

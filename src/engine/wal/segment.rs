@@ -31,14 +31,20 @@ pub struct Segment {
 }
 
 /// Makes the segment at `place` ready, of `capacity` bytes or a few more. A used file, by its spare number, is taken again
-/// if given.
+/// if given. That can take seconds: `give_way` is called over and over meanwhile, for what must not wait so long.
 ///
 /// # Errors
 /// [`crate::Error::Io`] or [`crate::Error::DiskFull`].
-pub fn prepare(dir: &Dir, place: Place, capacity: u64, used: Option<u64>) -> Result<Segment> {
+pub fn prepare(
+    dir: &Dir,
+    place: Place,
+    capacity: u64,
+    used: Option<u64>,
+    give_way: &dyn Fn(),
+) -> Result<Segment> {
     let spare = FileName::Spare(used.unwrap_or(place.number)).to_string();
     let mode = if used.is_some() { Mode::Write } else { Mode::Truncate };
-    make(dir, &spare, mode, &place, capacity).inspect_err(|_| {
+    make(dir, &spare, mode, &place, capacity, give_way).inspect_err(|_| {
         // What cannot be removed now is removed by the next open.
         let _ = dir.remove(&spare);
     })?;
@@ -49,17 +55,17 @@ pub fn prepare(dir: &Dir, place: Place, capacity: u64, used: Option<u64>) -> Res
     Ok(Segment { place, file, capacity })
 }
 
-fn make(dir: &Dir, spare: &str, mode: Mode, place: &Place, capacity: u64) -> Result<()> {
+fn make(dir: &Dir, spare: &str, mode: Mode, place: &Place, capacity: u64, give_way: &dyn Fn()) -> Result<()> {
     let file = dir.open(spare, mode)?;
     file.write_at(&header::encode(place), 0)?;
-    fill(&file, capacity.max(MIN_CAPACITY))?;
+    fill(&file, capacity.max(MIN_CAPACITY), give_way)?;
     file.sync()?;
     dir.rename(spare, &FileName::Log(place.number).to_string())
 }
 
 /// Writes real zeros from the end of `file` up to `capacity`: blocks that only `fallocate` promised would still cost
 /// the first write of each a metadata update.
-fn fill(file: &OpenFile, capacity: u64) -> Result<()> {
+fn fill(file: &OpenFile, capacity: u64, give_way: &dyn Fn()) -> Result<()> {
     let mut at = file.len()?;
     let zeros = vec![0; capacity.saturating_sub(at).min(FILL_PIECE as u64) as usize];
     let mut next_sync = at + SYNC_EVERY;
@@ -67,6 +73,7 @@ fn fill(file: &OpenFile, capacity: u64) -> Result<()> {
         let n = (capacity - at).min(FILL_PIECE as u64) as usize;
         file.write_at(zeros.get(..n).unwrap_or_default(), at)?;
         at += n as u64;
+        give_way();
         if at >= next_sync {
             file.sync()?;
             next_sync = at + SYNC_EVERY;
@@ -81,7 +88,8 @@ fn fill(file: &OpenFile, capacity: u64) -> Result<()> {
 /// [`crate::Error::Io`] or [`crate::Error::DiskFull`]; nothing is left then.
 pub fn reserve(dir: &Dir, number: u64, capacity: u64) -> Result<()> {
     let spare = FileName::Spare(number).to_string();
-    let filled = dir.open(&spare, Mode::Truncate).and_then(|file| fill(&file, capacity.max(MIN_CAPACITY)));
+    let filled =
+        dir.open(&spare, Mode::Truncate).and_then(|file| fill(&file, capacity.max(MIN_CAPACITY), &|| ()));
     filled.inspect_err(|_| {
         // What cannot be removed now is removed by the next open.
         let _ = dir.remove(&spare);

@@ -6,6 +6,7 @@
 
 mod conditions;
 mod conflicts;
+mod tasks;
 mod walks;
 
 use siltstone::vfs::Clock;
