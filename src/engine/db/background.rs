@@ -277,8 +277,15 @@ impl Inner {
                     let mut used = self.used_segments.lock();
                     if used.len() > 1 { used.pop() } else { None }
                 };
-                // A slow disk takes seconds for it, and this is the thread that syncs for tasks.
-                self.note_space(self.make_segment(capacity, used, &|| self.sync_for_others()))?
+                // A slow disk takes seconds for it, and this is the thread that syncs for tasks. Without threads there is nobody
+                // else to wait for it.
+                let has_threads = self.options.background == Background::Threads;
+                let give_way = || {
+                    if has_threads {
+                        self.sync_for_others()
+                    }
+                };
+                self.note_space(self.make_segment(capacity, used, &give_way))?
             }
         };
         self.largest_segment.fetch_max(capacity, Ordering::Relaxed);
