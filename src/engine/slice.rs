@@ -36,12 +36,14 @@ enum Repr {
 impl Slice {
     /// A copy of `bytes`.
     #[must_use]
-    #[inline]
     pub fn copy_of(bytes: &[u8]) -> Slice {
-        if bytes.len() <= INLINE {
-            Slice(Repr::Inline { len: bytes.len() as u8, bytes: padded(bytes) })
-        } else {
-            Slice(Repr::Own(bytes.into()))
+        let mut inline = [0; INLINE];
+        match inline.get_mut(..bytes.len()) {
+            Some(slot) => {
+                slot.copy_from_slice(bytes);
+                Slice(Repr::Inline { len: bytes.len() as u8, bytes: inline })
+            }
+            None => Slice(Repr::Own(bytes.into())),
         }
     }
 
@@ -59,20 +61,7 @@ impl Slice {
 
     /// The slice without its first `n` bytes (all of them, when it is shorter).
     #[must_use]
-    #[inline]
     pub(crate) fn skip(self, n: usize) -> Slice {
-        // The prefix of most keyspaces: all bytes move by one place, whatever the length.
-        if let (1, Repr::Inline { len: len @ 1.., bytes: [_, rest @ ..] }) = (n, &self.0) {
-            let mut bytes = [0; INLINE];
-            if let Some((_, front)) = bytes.split_last_mut() {
-                front.copy_from_slice(rest);
-            }
-            return Slice(Repr::Inline { len: len - 1, bytes });
-        }
-        self.skip_any(n)
-    }
-
-    fn skip_any(self, n: usize) -> Slice {
         if n == 0 {
             return self;
         }
@@ -84,31 +73,6 @@ impl Slice {
             }
         }
     }
-}
-
-/// Bytes that fit, with zeros behind them. In pieces of a fixed length that may overlap: keys and values come by here all the time,
-/// and two moves take less than a call does.
-#[inline]
-fn padded(bytes: &[u8]) -> [u8; INLINE] {
-    let mut out = [0; INLINE];
-    if !copy_ends::<16>(bytes, &mut out)
-        && !copy_ends::<8>(bytes, &mut out)
-        && !copy_ends::<4>(bytes, &mut out)
-    {
-        out.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-    }
-    out
-}
-
-/// Copies the first and the last `N` bytes, of at most twice as many, to their places; false when there are fewer.
-#[inline]
-fn copy_ends<const N: usize>(bytes: &[u8], out: &mut [u8; INLINE]) -> bool {
-    let (Some(first), Some(last)) = (bytes.first_chunk::<N>(), bytes.last_chunk::<N>()) else { return false };
-    let Some(front) = out.first_chunk_mut::<N>() else { return false };
-    *front = *first;
-    let Some(back) = out.get_mut(bytes.len() - N..bytes.len()) else { return false };
-    back.copy_from_slice(last);
-    true
 }
 
 impl Deref for Slice {

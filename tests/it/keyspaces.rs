@@ -4,7 +4,7 @@ use siltstone::vfs::mem::{CrashPolicy, MemVfs, SimClock};
 use siltstone::{Background, Db, Error, Keyspace, Options, WriteBatch};
 use std::sync::Arc;
 
-fn options(vfs: &MemVfs) -> Options {
+pub fn options(vfs: &MemVfs) -> Options {
     Options::default()
         .vfs(Arc::new(vfs.clone()))
         .clock(Arc::new(SimClock::new(1)))

@@ -2,22 +2,14 @@
 //! back. And queues, which delete key by key.
 
 use crate::support::Random;
-use siltstone::vfs::mem::{CrashPolicy, MemVfs, SimClock};
-use siltstone::{Background, Compression, Db, Keyspace, Options, WriteBatch};
+use siltstone::vfs::mem::{CrashPolicy, MemVfs};
+use siltstone::{Compression, Db, Keyspace, Options, WriteBatch};
 use std::collections::BTreeSet;
 use std::ops::Bound;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 fn options(vfs: &MemVfs) -> Options {
-    Options::default()
-        .vfs(Arc::new(vfs.clone()))
-        .clock(Arc::new(SimClock::new(1)))
-        .background(Background::Stepped)
-        .memtable_bytes(16 << 10)
-        .table_bytes(2 << 10)
-        .block_bytes(300)
-        .compression(Compression::None)
+    crate::keyspaces::options(vfs).compression(Compression::None)
 }
 
 fn open(vfs: &MemVfs) -> Db {

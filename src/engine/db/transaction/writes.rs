@@ -120,12 +120,16 @@ impl Writes {
         self.deleted.gaps(span)
     }
 
-    /// The keyspaces that it writes to.
+    /// The keyspaces that it writes to, some of them twice: what is in order lies together by keyspace (`key` K2).
     pub fn keyspaces(&self) -> Vec<KeyspaceId> {
-        let keys = self.map.keys().map(|key| &**key).chain(self.deleted.iter().map(|(start, _)| start));
-        let mut keyspaces: Vec<_> = keys.filter_map(|key| Some(KeyspaceId::split(key)?.0)).collect();
-        keyspaces.sort_unstable();
-        keyspaces.dedup();
+        let mut keyspaces = Vec::new();
+        for key in self.map.keys().map(|key| &**key).chain(self.deleted.iter().map(|(start, _)| start)) {
+            if let Some((id, _)) = KeyspaceId::split(key)
+                && keyspaces.last() != Some(&id)
+            {
+                keyspaces.push(id);
+            }
+        }
         keyspaces
     }
 
