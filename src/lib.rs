@@ -68,7 +68,7 @@ pub use engine::db::{Db, Keyspace, KeyspaceOptions, Snapshot};
 pub use engine::options::{Background, Compression, Compressions, Durability, Options};
 
 // What goes in, and what comes out.
-pub use engine::batch::{KeyspaceRef, Within, WriteBatch};
+pub use engine::batch::{Change, KeyspaceRef, Within, WriteBatch};
 pub use engine::db::{Commit, Page, Range, RangeKeys, WriteOptions};
 pub use engine::db::{FlushAsync, GetAsync, PageAsync, SyncAsync, WriteAsync};
 pub use engine::db::{Transaction, TransactionCommit, TransactionRange, TransactionWithin};

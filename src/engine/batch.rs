@@ -15,8 +15,12 @@
 //!
 //! (B1) Entries take consecutive sequence numbers in the order they were added; of two for one key the later wins.
 
+mod change;
 mod condition;
+mod keyspace_ref;
+pub use change::Change;
 pub use condition::Condition;
+pub use keyspace_ref::KeyspaceRef;
 
 use super::coding::{Reader, varint_len};
 use super::key::{
@@ -58,21 +62,6 @@ pub struct WriteBatch {
     conditions_bytes: usize,
     /// Some of it deletes a range.
     ranges: bool,
-}
-
-/// Names a keyspace in a batch: what [`WriteBatch::within`] takes, made from a `&Keyspace`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct KeyspaceRef {
-    /// Which opening of a database it belongs to; 0 for any.
-    pub(crate) opening: u64,
-    pub(crate) id: KeyspaceId,
-    /// What its values live for unless told otherwise.
-    pub(crate) ttl: Option<Duration>,
-}
-
-impl KeyspaceRef {
-    /// The keyspace without a name, of any database.
-    pub(crate) const ROOT: KeyspaceRef = KeyspaceRef { opening: 0, id: KeyspaceId::DEFAULT, ttl: None };
 }
 
 /// The writes of a batch to one keyspace: see [`WriteBatch::within`].
@@ -208,14 +197,19 @@ impl WriteBatch {
     }
 
     /// The keyspaces it names, but for the one without a name.
-    pub(crate) fn keyspaces(&self) -> &[KeyspaceRef] {
+    ///
+    /// For engines behind [`StorageEngine`](crate::store::StorageEngine) that have keyspaces, which refuse a batch that names
+    /// one of another engine.
+    #[must_use]
+    pub fn keyspaces(&self) -> &[KeyspaceRef] {
         &self.keyspaces
     }
 
     /// The writes in the order they were added: user keys without their keyspace, and no value for a delete.
     ///
     /// For engines behind [`StorageEngine`](crate::store::StorageEngine), which call [`WriteBatch::check`] first: what
-    /// was over a limit is not among the writes, nor is the deletion of a range.
+    /// was over a limit is not among the writes, nor is the deletion of a range. Those with keyspaces, expiry or deletions of
+    /// ranges take [`WriteBatch::changes`] instead.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
         entries(&self.bytes).filter_map(|entry| {
             let entry = entry.ok().filter(|entry| entry.kind != Kind::DeleteRange)?;
@@ -226,8 +220,8 @@ impl WriteBatch {
     }
 
     /// Whether an engine behind [`StorageEngine`](crate::store::StorageEngine) can take it: all keys and values, and the batch as
-    /// a whole, keep to the limits, and it needs neither keyspaces nor expiry nor deletions of ranges, which only a
-    /// [`Db`](crate::Db) has.
+    /// a whole, keep to the limits, and it needs neither keyspaces nor expiry nor deletions of ranges. An engine that has some of
+    /// these asks for [`WriteBatch::check_limits`], and refuses by itself what it does not have.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] with the length and the limit.
@@ -243,7 +237,7 @@ impl WriteBatch {
                 "the batch deletes a range, and this engine deletes single keys only",
             ));
         }
-        self.within_limits()
+        self.check_limits()
     }
 
     /// Adds the deletion of a range of user keys, unless no key can lie in it.
@@ -315,7 +309,7 @@ impl WriteBatch {
     /// The payload of its log record, if it keeps to the limits; `now`, in milliseconds since 1970, is when times to live
     /// begin, and is only asked for if there are any.
     pub(crate) fn payload(&self, now: impl FnOnce() -> u64) -> Result<Cow<'_, [u8]>> {
-        self.within_limits()?;
+        self.check_limits()?;
         if self.relative.is_empty() {
             return Ok(Cow::Borrowed(&self.bytes));
         }
@@ -328,7 +322,11 @@ impl WriteBatch {
         Ok(Cow::Owned(bytes))
     }
 
-    fn within_limits(&self) -> Result<()> {
+    /// Whether all keys and values, and the batch as a whole, keep to the limits. See [`WriteBatch::check`].
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] with the length and the limit.
+    pub fn check_limits(&self) -> Result<()> {
         match &self.over {
             Some(over) => Err(Error::invalid(over.clone())),
             None => Ok(()),

@@ -115,7 +115,7 @@ impl Trailer {
 ///
 /// Its prefix is an order-preserving varint: one byte below 0x80, two up to 0x3fff, then four with the top bits `11`.
 /// So the default keyspace costs one byte a key, which the blocks of tables strip as common prefix.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyspaceId(pub u32);
 
 impl KeyspaceId {

@@ -1,10 +1,11 @@
 //! The engine of this crate, behind the seam.
 
 use super::wait::Wait;
-use super::{Capabilities, Commit, Direction, Entries, Room, Scan, StorageEngine};
-use crate::{Db, Durability, Error, Result, Slice, WriteBatch, WriteOptions};
+use super::{Capabilities, Commit, Direction, Entries, Found, Room, Scan, StorageEngine, View};
+use crate::{Db, Durability, Error, KeyspaceRef, Range, Result, Slice, Snapshot, WriteBatch, WriteOptions};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::SystemTime;
 
 /// A [`Db`] as a [`StorageEngine`].
 ///
@@ -72,12 +73,7 @@ impl StorageEngine for LsmEngine {
         if self.db.is_closed() {
             return Err(Error::Closed);
         }
-        let entries = self.db.range::<&[u8]>((scan.lower, scan.upper));
-        let limit = scan.limit.unwrap_or(usize::MAX);
-        Ok(match scan.direction {
-            Direction::Forward => Box::new(entries.take(limit)),
-            Direction::Reverse => Box::new(entries.rev().take(limit)),
-        })
+        Ok(entries(self.db.range::<&[u8]>((scan.lower, scan.upper)), scan))
     }
 
     fn write(&self, batch: WriteBatch, durability: Option<Durability>) -> Result<Commit> {
@@ -111,6 +107,61 @@ impl StorageEngine for LsmEngine {
             conditional_batches: true,
             durable: true,
             blocking_reads: false,
+            keyspaces: true,
+            expiry: true,
+            range_deletes: true,
+            views: true,
         }
+    }
+
+    fn keyspace(&self, name: &str) -> Result<KeyspaceRef> {
+        if name.is_empty() { Ok(KeyspaceRef::ROOT) } else { Ok(KeyspaceRef::from(&self.db.keyspace(name)?)) }
+    }
+
+    #[inline]
+    fn find(&self, keyspace: KeyspaceRef, key: &[u8]) -> Result<Option<Found>> {
+        Ok(self.db.get_within(keyspace, key)?.map(found))
+    }
+
+    fn find_cached(&self, keyspace: KeyspaceRef, key: &[u8]) -> Result<Option<Option<Found>>> {
+        Ok(self.db.get_within_cached(keyspace, key)?.map(|known| known.map(found)))
+    }
+
+    fn view(&self) -> Result<Arc<dyn View>> {
+        if self.db.is_closed() {
+            return Err(Error::Closed);
+        }
+        Ok(Arc::new(Moment(self.db.snapshot())))
+    }
+
+    fn now(&self) -> SystemTime {
+        self.db.now()
+    }
+}
+
+/// A snapshot as a view.
+#[derive(Debug)]
+struct Moment(Snapshot);
+
+impl View for Moment {
+    fn find(&self, keyspace: KeyspaceRef, key: &[u8]) -> Result<Option<Found>> {
+        Ok(self.0.get_within(keyspace, key)?.map(found))
+    }
+
+    fn range(&self, keyspace: KeyspaceRef, scan: Scan<'_>) -> Result<Entries> {
+        Ok(entries(self.0.range_within::<&[u8]>(keyspace, (scan.lower, scan.upper))?, scan))
+    }
+}
+
+#[inline]
+fn found((value, expiry): (Slice, Option<SystemTime>)) -> Found {
+    Found { value, expiry }
+}
+
+fn entries(range: Range, scan: Scan<'_>) -> Entries {
+    let limit = scan.limit.unwrap_or(usize::MAX);
+    match scan.direction {
+        Direction::Forward => Box::new(range.take(limit)),
+        Direction::Reverse => Box::new(range.rev().take(limit)),
     }
 }

@@ -94,8 +94,7 @@ impl StorageEngine for MemoryEngine {
             ordered_ranges: true,
             atomic_batches: true,
             conditional_batches: true,
-            durable: false,
-            blocking_reads: false,
+            ..Capabilities::default()
         }
     }
 }

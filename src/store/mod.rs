@@ -18,12 +18,31 @@
 //! (S6) A batch that requires something (`WriteBatch::require_absent` and its like) is judged at its place in the order: all
 //!      of it holds there, or nothing is written and the error is
 //!      [`Error::ConditionFailed`](crate::Error::ConditionFailed).
-//! (S7) After `close` every call gives [`Error::Closed`](crate::Error::Closed); no call panics.
+//! (S7) After `close` every call gives [`Error::Closed`](crate::Error::Closed); no call panics. What was handed out before, a walk
+//!      or a view, may go on or say the same; a keyspace stays a name.
+//!
+//! The rest concerns engines that say of themselves, in their [`Capabilities`], that they can do more. One that cannot refuses a
+//! batch that needs it, with [`Error::InvalidArgument`] and nothing applied (`WriteBatch::check`).
+//!
+//! (S8) A keyspace (`keyspaces`) is an ordered map of its own: none of its keys is one of another. The same name is the same
+//!      keyspace, "" is that of `get` and `range`. One order holds for all (S1, S2), and a batch over several is whole for all of
+//!      them. A [`KeyspaceRef`] of another engine is refused with [`Error::InvalidArgument`].
+//! (S9) A value with an expiry (`expiry`) is there as long as `now` is before it, for every call and every condition, and from then
+//!      on it is as if it had been deleted, to the millisecond. `now` does not go back while the engine is open, and times to
+//!      live count from the `now` of the write. A walk goes by the time at which it began (S3), a view by that at which it was
+//!      taken.
+//! (S10) The deletion of a range (`range_deletes`) removes what was in it at its place in the order: what was put before, also by
+//!      the same batch, and nothing that comes later.
+//! (S11) A view (`views`) shows the state of the moment at which it was taken, of all keyspaces alike: every write that had
+//!      returned, and no part of one that had not begun. Taking one copies nothing, and it holds nothing up.
+//! (S12) `find_cached` does not wait for a disk or a network. What it says is what `find` would say then.
 //!
 //! Rejected: an async trait (an embedder would meet a runtime, and a local engine answers most reads from memory);
 //! a write that blocks until durable (a server would need a thread for each waiting client); transactions on the seam (a remote
 //! engine would have to keep what was read, or promise more than it can; conditions say in one call what may not have
-//! changed, and ranges, S3, give what to decide by).
+//! changed, and ranges, S3, and views, S11, give what to decide by); keyspaces as handles with methods (each call of a server
+//! would hold two pointers in place of one and a number); a trait for each capability (an `Arc<dyn StorageEngine>` could not be
+//! asked for them).
 
 pub mod conformance;
 mod lsm;
@@ -36,13 +55,18 @@ pub use memory::MemoryEngine;
 pub use value::Value;
 pub use wait::{Commit, Room, Wait};
 
-use crate::{Durability, Result, Slice, WriteBatch};
+use crate::vfs::{Clock, std::StdClock};
+use crate::{Durability, Error, KeyspaceRef, Result, Slice, WriteBatch};
 use std::ops::{Bound, RangeBounds};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 /// The entries of a range: owned, so that they may be walked on another thread.
 pub type Entries = Box<dyn Iterator<Item = Result<(Slice, Slice)>> + Send>;
 
-/// An ordered map of bytes with atomic batches. The contract, S1 to S7, is at the top of the module.
+/// An ordered map of bytes with atomic batches. The contract, S1 to S12, is at the top of the module.
+///
+/// An engine that can do no more than that leaves `keyspace`, `find`, `find_cached`, `view` and `now` as they are.
 pub trait StorageEngine: Send + Sync + 'static {
     /// The value of `key`, or `None` when there is none.
     ///
@@ -83,6 +107,99 @@ pub trait StorageEngine: Send + Sync + 'static {
 
     /// What the engine can do, and how it behaves.
     fn capabilities(&self) -> Capabilities;
+
+    /// The keyspace `name`, made if it is not there (S8); "" is the one that `get` and `range` read, which every engine has.
+    ///
+    /// It is there for good when this returns, so making one may take a sync. Batches name it with [`WriteBatch::within`].
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for a name that cannot be one, and for any but "" where there are no keyspaces.
+    fn keyspace(&self, name: &str) -> Result<KeyspaceRef> {
+        if name.is_empty() { Ok(KeyspaceRef::ROOT) } else { Err(no_keyspaces()) }
+    }
+
+    /// The value of a key of a keyspace, with its expiry, as of now (S9).
+    ///
+    /// # Errors
+    /// As [`StorageEngine::get`]; [`Error::InvalidArgument`] for a keyspace of another engine.
+    fn find(&self, keyspace: KeyspaceRef, key: &[u8]) -> Result<Option<Found>> {
+        if keyspace != KeyspaceRef::ROOT {
+            return Err(no_keyspaces());
+        }
+        Ok(self.get(key)?.map(|value| Found { value, expiry: None }))
+    }
+
+    /// As [`StorageEngine::find`], unless a disk, or another slow place, has to be asked: then `None` (S12), and the caller may
+    /// call `find` where blocking is allowed.
+    ///
+    /// # Errors
+    /// As [`StorageEngine::find`].
+    fn find_cached(&self, keyspace: KeyspaceRef, key: &[u8]) -> Result<Option<Option<Found>>> {
+        if self.capabilities().blocking_reads { Ok(None) } else { self.find(keyspace, key).map(Some) }
+    }
+
+    /// The state of this moment, which later writes do not change (S11).
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] where there are no views.
+    fn view(&self) -> Result<Arc<dyn View>> {
+        Err(Error::invalid(
+            "this engine has no views: ask for a range, which keeps its state, or for single keys",
+        ))
+    }
+
+    /// The time by which it is judged what has expired (S9).
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_millis(StdClock::new().wall_ms())
+    }
+}
+
+fn no_keyspaces() -> Error {
+    Error::invalid("this engine has one keyspace, which has no name, and was asked for another one")
+}
+
+/// The state of an engine at one moment (S11): see [`StorageEngine::view`].
+///
+/// It is let go of by dropping it. An engine may keep what it shows, on disk or in memory, for as long as it lives.
+///
+/// ```
+/// # use siltstone::{KeyspaceRef, WriteBatch, store::{MemoryEngine, StorageEngine}};
+/// let engine = MemoryEngine::new();
+/// let orders = engine.keyspace("orders")?;
+/// let put = |n: &str| {
+///     let mut batch = WriteBatch::new();
+///     batch.put("last", n);
+///     batch.within(orders).put(n, "");
+///     engine.write(batch, None)?.wait()
+/// };
+/// put("1")?;
+/// let view = engine.view()?;
+/// put("2")?;
+/// assert_eq!(view.find(KeyspaceRef::ROOT, b"last")?.unwrap().value, "1");
+/// assert!(view.find(orders, b"2")?.is_none());
+/// # Ok::<(), siltstone::Error>(())
+/// ```
+pub trait View: Send + Sync {
+    /// The value of a key of a keyspace, with its expiry.
+    ///
+    /// # Errors
+    /// As [`StorageEngine::find`].
+    fn find(&self, keyspace: KeyspaceRef, key: &[u8]) -> Result<Option<Found>>;
+
+    /// The entries of a keyspace that `scan` asks for, in its direction. They may be walked when the view is gone.
+    ///
+    /// # Errors
+    /// As [`StorageEngine::range`]; [`Error::InvalidArgument`] for a keyspace of another engine.
+    fn range(&self, keyspace: KeyspaceRef, scan: Scan<'_>) -> Result<Entries>;
+}
+
+/// What is known of a key that has a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The value.
+    pub value: Slice,
+    /// From when on it is as if the key had been deleted; `None` for never.
+    pub expiry: Option<SystemTime>,
 }
 
 /// What an engine can do. A new one starts from `default()`, which can do nothing, and says what it adds.
@@ -99,6 +216,14 @@ pub struct Capabilities {
     pub durable: bool,
     /// Reads may wait for a network or another slow place: call them where blocking is allowed.
     pub blocking_reads: bool,
+    /// There are keyspaces with names (S8).
+    pub keyspaces: bool,
+    /// Values that are written with an expiry go when it has come (S9).
+    pub expiry: bool,
+    /// Batches delete ranges (S10).
+    pub range_deletes: bool,
+    /// There are views (S11).
+    pub views: bool,
 }
 
 /// The two ways through a range.

@@ -1,9 +1,12 @@
 //! A memory engine whose commits become durable, and whose buffer has room, when the test says so.
 
-use siltstone::store::{Capabilities, Commit, Entries, MemoryEngine, Room, Scan, StorageEngine, Wait};
-use siltstone::{Durability, Error, Result, Slice, WriteBatch};
+use siltstone::store::{
+    Capabilities, Commit, Entries, Found, MemoryEngine, Room, Scan, StorageEngine, View, Wait,
+};
+use siltstone::{Durability, Error, KeyspaceRef, Result, Slice, WriteBatch};
 use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Context, Poll, Waker};
+use std::time::SystemTime;
 
 /// Longer writes keep their thread until they may be done.
 const LONG: usize = 300_000;
@@ -114,19 +117,42 @@ impl GatedEngine {
     pub fn written(&self) -> u64 {
         *self.written.lock().unwrap()
     }
+
+    /// What was read is old when it is returned.
+    fn late<T>(&self, read: T) -> T {
+        (0..self.yields).for_each(|_| std::thread::yield_now());
+        read
+    }
+}
+
+/// A view whose ranges are walked when the gate is open.
+struct GatedView {
+    inner: Arc<dyn View>,
+    work: Arc<Gate>,
+}
+
+impl View for GatedView {
+    fn find(&self, keyspace: KeyspaceRef, key: &[u8]) -> Result<Option<Found>> {
+        self.inner.find(keyspace, key)
+    }
+
+    fn range(&self, keyspace: KeyspaceRef, scan: Scan<'_>) -> Result<Entries> {
+        Ok(held(&self.work, self.inner.range(keyspace, scan)?))
+    }
+}
+
+fn held(work: &Arc<Gate>, entries: Entries) -> Entries {
+    let work = Arc::clone(work);
+    Box::new(entries.inspect(move |_| work.wait(1).unwrap()))
 }
 
 impl StorageEngine for GatedEngine {
     fn get(&self, key: &[u8]) -> Result<Option<Slice>> {
-        let value = self.inner.get(key);
-        (0..self.yields).for_each(|_| std::thread::yield_now());
-        value
+        self.late(self.inner.get(key))
     }
 
     fn range(&self, scan: Scan<'_>) -> Result<Entries> {
-        let work = Arc::clone(&self.work);
-        let entries = self.inner.range(scan)?;
-        Ok(Box::new(entries.inspect(move |_| work.wait(1).unwrap())))
+        Ok(held(&self.work, self.inner.range(scan)?))
     }
 
     fn write(&self, batch: WriteBatch, durability: Option<Durability>) -> Result<Commit> {
@@ -159,5 +185,24 @@ impl StorageEngine for GatedEngine {
         let mut capabilities = self.inner.capabilities();
         capabilities.blocking_reads = self.blocking_reads;
         capabilities
+    }
+
+    fn keyspace(&self, name: &str) -> Result<KeyspaceRef> {
+        self.inner.keyspace(name)
+    }
+
+    fn find(&self, keyspace: KeyspaceRef, key: &[u8]) -> Result<Option<Found>> {
+        self.late(self.inner.find(keyspace, key))
+    }
+
+    // `find_cached` stays as it is: it goes by the capabilities.
+
+    fn view(&self) -> Result<Arc<dyn View>> {
+        let inner = self.inner.view()?;
+        Ok(Arc::new(GatedView { inner, work: Arc::clone(&self.work) }))
+    }
+
+    fn now(&self) -> SystemTime {
+        self.inner.now()
     }
 }

@@ -71,11 +71,25 @@ impl WriteBatch {
     /// # Errors
     /// [`Error::ConditionFailed`] for the first condition that does not hold; what `get` gives.
     pub fn check_conditions(&self, mut get: impl FnMut(&[u8]) -> Result<Option<Slice>>) -> Result<()> {
+        self.check_conditions_within(|_, key| get(key), |_| String::new())
+    }
+
+    /// As [`WriteBatch::check_conditions`], for engines with keyspaces: `get` is told which one the key is of, and `name` what it
+    /// is called, which is asked for the error only.
+    ///
+    /// # Errors
+    /// As [`WriteBatch::check_conditions`].
+    pub fn check_conditions_within(
+        &self,
+        mut get: impl FnMut(KeyspaceRef, &[u8]) -> Result<Option<Slice>>,
+        name: impl FnOnce(KeyspaceRef) -> String,
+    ) -> Result<()> {
         for condition in &self.conditions {
-            let Some((_, key)) = KeyspaceId::split(&condition.key) else { continue };
-            if !condition.holds(get(key)?.as_deref()) {
-                let required = condition.required;
-                return Err(Error::ConditionFailed { keyspace: String::new(), key: key.to_vec(), required });
+            let Some((id, key)) = KeyspaceId::split(&condition.key) else { continue };
+            let keyspace = self.named(id);
+            if !condition.holds(get(keyspace, key)?.as_deref()) {
+                let (keyspace, required) = (name(keyspace), condition.required);
+                return Err(Error::ConditionFailed { keyspace, key: key.to_vec(), required });
             }
         }
         Ok(())

@@ -407,6 +407,7 @@ impl Inner {
 }
 
 /// A time as users have it; `None` for never.
+#[inline]
 pub(super) fn system_time(expiry: u64) -> Option<SystemTime> {
     let since = Some(expiry).filter(|expiry| *expiry != NEVER)?;
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(since))

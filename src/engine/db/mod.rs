@@ -1,7 +1,7 @@
 //! The database: the parts joined, and the face that users see.
 //!
 //! Reading order: this page (what can be done), [`open`], [`commit`] (the way of a write), [`group_sync`] (durability),
-//! [`range`] and [`snapshot`] (reading), [`transaction`] and [`guard`], [`read_only`], then what happens behind: [`flush`], [`compact`],
+//! [`range`], [`snapshot`] and [`named`] (reading), [`transaction`] and [`guard`], [`read_only`], then what happens behind: [`flush`], [`compact`],
 //! [`background`], [`throttle`].
 //! The lock order is one list, in [`inner`].
 
@@ -22,6 +22,7 @@ mod guard;
 mod inner;
 mod keyspace;
 mod keyspaces;
+mod named;
 mod open;
 mod page;
 mod range;

@@ -4,10 +4,10 @@ use super::close::Handle;
 use super::keyspaces::check_kept_in;
 use super::range::{Range, View};
 use super::snapshot_list::Moment;
+use crate::Result;
 use crate::engine::batch::KeyspaceRef;
 use crate::engine::key::{KeyspaceId, prefix_bounds, range_bounds};
 use crate::engine::slice::Slice;
-use crate::{Error, Result};
 use std::ops::RangeBounds;
 use std::sync::Arc;
 
@@ -44,17 +44,13 @@ impl Snapshot {
     /// The same moment of another keyspace of the same database. One that was made later is empty.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] for a keyspace of another database, [`Error::KeyspaceDropped`].
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a keyspace of another database,
+    /// [`Error::KeyspaceDropped`](crate::Error::KeyspaceDropped).
     pub fn within(&self, keyspace: impl Into<KeyspaceRef>) -> Result<Snapshot> {
-        let keyspace = keyspace.into();
-        if keyspace.opening != self.handle.inner().opening {
-            return Err(Error::invalid(
-                "the keyspace belongs to another database than the snapshot, or to an earlier opening of it: ask this one for the keyspace",
-            ));
-        }
-        self.handle.inner().check_kept(keyspace.id)?;
+        let id = self.handle.inner().id_of(keyspace.into())?;
+        self.handle.inner().check_kept(id)?;
         let mut same = self.clone();
-        same.id = keyspace.id;
+        same.id = id;
         Ok(same)
     }
 
@@ -62,7 +58,7 @@ impl Snapshot {
     /// another one, and nothing is allocated.
     ///
     /// # Errors
-    /// [`Error::Closed`]; then it is as it was before.
+    /// [`Error::Closed`](crate::Error::Closed); then it is as it was before.
     pub fn refresh(&mut self) -> Result<()> {
         let inner = self.handle.inner();
         inner.check_readable()?;

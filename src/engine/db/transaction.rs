@@ -26,12 +26,12 @@ use super::Db;
 use super::keyspace::system_time;
 use super::keyspaces::check_kept_in;
 use super::snapshot::Snapshot;
+use crate::Result;
 use crate::engine::batch::KeyspaceRef;
 use crate::engine::key::{KeyspaceId, MAX_KEY_LEN, hash, prefix_bounds, range_bounds, stored_bounds};
 use crate::engine::slice::Slice;
 use crate::planted::{Bug, planted};
 use crate::sync::Mutex;
-use crate::{Error, Result};
 use reads::{Reads, Span};
 use std::ops::RangeBounds;
 use std::time::{Duration, SystemTime};
@@ -46,7 +46,7 @@ const LIMIT_BYTES: usize = 64 << 20;
 /// It reads the database as it was when the transaction began, with its own writes over it; nobody else sees these before
 /// [`Transaction::commit`]. A commit succeeds when nothing that was read has been changed by others meanwhile: values, absent
 /// keys, and ranges as far as they were walked, also by keys that were not there before. So transactions are serializable. When
-/// something has changed the commit fails with [`Error::Conflict`] and writes nothing; run it all again, as [`Db::transact`]
+/// something has changed the commit fails with [`Error::Conflict`](crate::Error::Conflict) and writes nothing; run it all again, as [`Db::transact`]
 /// does by itself.
 ///
 /// A transaction takes no lock and keeps nobody waiting. It holds a [`Snapshot`], so do not keep it for longer than needed. Dropping
@@ -96,7 +96,7 @@ impl Transaction {
     /// The value of `key`: what the transaction has written, or else that of the snapshot.
     ///
     /// # Errors
-    /// As [`Keyspace::get`](crate::Keyspace::get); [`Error::InvalidArgument`] when the transaction has read too much.
+    /// As [`Keyspace::get`](crate::Keyspace::get); [`Error::InvalidArgument`](crate::Error::InvalidArgument) when the transaction has read too much.
     pub fn get(&self, key: impl AsRef<[u8]>) -> Result<Option<Slice>> {
         Ok(self.look_up(KeyspaceRef::ROOT, key.as_ref())?.map(|(value, _)| value))
     }
@@ -113,7 +113,7 @@ impl Transaction {
     /// Sets `key` to `value`, once it commits.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] over a limit; the transaction is as before then.
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) over a limit; the transaction is as before then.
     pub fn put(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<()> {
         self.set(KeyspaceRef::ROOT, key.as_ref(), Write::Put(Slice::copy_of(value.as_ref()), None))
     }
@@ -215,13 +215,11 @@ impl Transaction {
     /// ```
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] for a keyspace of another database, [`Error::KeyspaceDropped`].
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a keyspace of another database, [`Error::KeyspaceDropped`](crate::Error::KeyspaceDropped).
     pub fn within(&mut self, keyspace: impl Into<KeyspaceRef>) -> Result<TransactionWithin<'_>> {
         let keyspace = keyspace.into();
-        if keyspace.opening != self.db.inner().opening {
-            return Err(Error::invalid("the keyspace belongs to another database than the transaction"));
-        }
-        self.db.inner().check_kept(keyspace.id)?;
+        let id = self.db.inner().id_of(keyspace)?;
+        self.db.inner().check_kept(id)?;
         Ok(TransactionWithin { transaction: self, keyspace })
     }
 

@@ -19,13 +19,15 @@ use crate::support::{Random, from_env};
 use checker::{History, NEVER, Op, Tickets};
 use client::Client;
 use siltstone::server::Config;
-use siltstone::store::{Capabilities, Commit, Entries, LsmEngine, MemoryEngine, Room, Scan, StorageEngine};
-use siltstone::{Db, Durability, Options, Slice, WriteBatch};
+use siltstone::store::{
+    Capabilities, Commit, Entries, Found, LsmEngine, MemoryEngine, Room, Scan, StorageEngine, View,
+};
+use siltstone::{Db, Durability, KeyspaceRef, Options, Slice, WriteBatch};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Operations of a history, about.
 const OPS: u64 = 400;
@@ -234,6 +236,25 @@ impl StorageEngine for Stale {
 
     fn capabilities(&self) -> Capabilities {
         self.inner.capabilities()
+    }
+
+    fn keyspace(&self, name: &str) -> siltstone::Result<KeyspaceRef> {
+        self.inner.keyspace(name)
+    }
+
+    fn find(&self, keyspace: KeyspaceRef, key: &[u8]) -> siltstone::Result<Option<Found>> {
+        if keyspace != KeyspaceRef::ROOT {
+            return self.inner.find(keyspace, key);
+        }
+        Ok(self.get(key)?.map(|value| Found { value, expiry: None }))
+    }
+
+    fn view(&self) -> siltstone::Result<Arc<dyn View>> {
+        self.inner.view()
+    }
+
+    fn now(&self) -> SystemTime {
+        self.inner.now()
     }
 }
 
