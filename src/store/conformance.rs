@@ -5,11 +5,14 @@
 //! conformance::check(MemoryEngine::new).unwrap();
 //! ```
 //!
-//! [`check`] holds an engine to the contract S1 to S6 at the top of [`store`](super), and [`check_durable`] one that says it is
-//! durable to keeping what it acknowledged over a close. Power cuts and failing files are not made here, since an engine may lie
-//! anywhere: one on files is best run on those of [`vfs::mem`](crate::vfs::mem) and [`vfs::fault`](crate::vfs::fault) as well.
+//! [`check`] holds an engine to the contract S1 to S12 at the top of [`store`](super), and [`check_durable`] one that says it is
+//! durable to keeping what it acknowledged over a close. What only some engines can do is checked of those that say they can, and
+//! the others have to refuse it. Power cuts and failing files are not made here, since an engine may lie anywhere: one on files is
+//! best run on those of [`vfs::mem`](crate::vfs::mem) and [`vfs::fault`](crate::vfs::fault) as well.
 //!
 //! The work is the same each time, and the error says which step of it went wrong and what was expected.
+
+mod more;
 
 use super::{Commit, Direction, Entries, Scan, StorageEngine};
 use crate::random::Random;
@@ -40,7 +43,8 @@ pub fn check<E: StorageEngine>(make: impl Fn() -> E) -> Outcome {
     walks_keep_their_state(&make())?;
     batches_are_whole(Arc::new(make()))?;
     waiting(&make())?;
-    closing(&make())
+    closing(&make())?;
+    more::check(&make)
 }
 
 /// Holds an engine that `open` opens to finding what was committed after it was closed. The first call of `open` is to give an
@@ -53,7 +57,8 @@ pub fn check_durable<E: StorageEngine>(open: impl Fn() -> E) -> Outcome {
     for life in 0..3 {
         let engine = open();
         that(engine.capabilities().durable, || "the engine says of itself that it is not durable".into())?;
-        agrees(&engine, &model, &format!("S6, opened for the {life}. time"))?;
+        agrees(&engine, &model, &format!("S2, opened for the {life}. time"))?;
+        more::lives_on(&engine, life)?;
         let mut random = Random::new(life);
         for step in 0..200 {
             random_write(&engine, &mut model, &mut random, &format!("life {life}, step {step}"))?;
@@ -226,14 +231,14 @@ fn waiting(engine: &dyn StorageEngine) -> Outcome {
     same("S5, writes nobody waited for", &count, &50)
 }
 
-/// S6: after a close every call says so, and none panics.
+/// S7: after a close every call says so, and none panics.
 fn closing(engine: &dyn StorageEngine) -> Outcome {
     let mut batch = WriteBatch::new();
     batch.put("k", "v");
-    fine("S6", engine.write(batch.clone(), None).and_then(Commit::wait))?;
-    let walk = fine("S6", engine.range(Scan::all()))?;
-    fine("S6, close", engine.close())?;
-    fine("S6, close again", engine.close())?;
+    fine("S7", engine.write(batch.clone(), None).and_then(Commit::wait))?;
+    let walk = fine("S7", engine.range(Scan::all()))?;
+    fine("S7, close", engine.close())?;
+    fine("S7, close again", engine.close())?;
     closed("get", engine.get(b"k"))?;
     closed("range", engine.range(Scan::all()).map(drop))?;
     closed("write", engine.write(batch, None).map(drop))?;
@@ -241,9 +246,9 @@ fn closing(engine: &dyn StorageEngine) -> Outcome {
     // It may still have what it needs.
     for entry in walk {
         match entry {
-            Ok(entry) => same("S6, a walk", &entry.0, &Slice::copy_of(b"k"))?,
+            Ok(entry) => same("S7, a walk", &entry.0, &Slice::copy_of(b"k"))?,
             Err(Error::Closed) => return Ok(()),
-            Err(error) => return Err(format!("S6, a walk after the close: {error}")),
+            Err(error) => return Err(format!("S7, a walk after the close: {error}")),
         }
     }
     Ok(())
@@ -252,7 +257,7 @@ fn closing(engine: &dyn StorageEngine) -> Outcome {
 fn closed<T: Debug>(call: &str, outcome: crate::Result<T>) -> Outcome {
     match outcome {
         Err(Error::Closed) => Ok(()),
-        other => Err(format!("S6: {call} of a closed engine: {other:?} found, Error::Closed expected")),
+        other => Err(format!("S7: {call} of a closed engine: {other:?} found, Error::Closed expected")),
     }
 }
 
