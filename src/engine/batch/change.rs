@@ -148,7 +148,7 @@ mod tests {
             let mut batch = WriteBatch::new();
             let mut within = batch.within(keyspace);
             within.delete_range("a".."b");
-            within.delete_range((Excluded("a"), Unbounded));
+            within.delete_range::<&str>((Excluded("a"), Unbounded));
             within.delete_range::<&[u8]>(..);
             within.delete_range(..="b");
             within.delete_range("b".."a");
