@@ -372,3 +372,126 @@ fn whole(time: SystemTime) -> SystemTime {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     SystemTime::UNIX_EPOCH + Duration::new(since.as_secs(), since.subsec_millis() * 1_000_000)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{MemoryEngine, Room};
+    use crate::{Durability, Result};
+
+    /// What a wrong engine does.
+    #[derive(Debug, Clone, Copy, PartialEq)]
+    enum Fault {
+        None,
+        Capable,
+        OneKeyspace,
+        ForgetsExpiry,
+        ExpiresEarly,
+        CachedIsEmpty,
+        ViewsMove,
+        OpenViews,
+    }
+
+    struct Wrong(Arc<MemoryEngine>, Fault);
+
+    /// A view of no moment.
+    struct Moving(Arc<MemoryEngine>);
+
+    impl View for Moving {
+        fn find(&self, keyspace: KeyspaceRef, key: &[u8]) -> Result<Option<Found>> {
+            self.0.find(keyspace, key)
+        }
+
+        fn range(&self, keyspace: KeyspaceRef, scan: Scan<'_>) -> Result<Entries> {
+            self.0.view()?.range(keyspace, scan)
+        }
+    }
+
+    impl StorageEngine for Wrong {
+        fn get(&self, key: &[u8]) -> Result<Option<Slice>> {
+            self.0.get(key)
+        }
+
+        fn range(&self, scan: Scan<'_>) -> Result<Entries> {
+            self.0.range(scan)
+        }
+
+        fn write(&self, batch: WriteBatch, durability: Option<Durability>) -> Result<Commit> {
+            if self.1 == Fault::Capable {
+                batch.check()?;
+            }
+            self.0.write(batch, durability)
+        }
+
+        fn room(&self, bytes: usize) -> Room {
+            self.0.room(bytes)
+        }
+
+        fn stats_json(&self) -> String {
+            self.0.stats_json()
+        }
+
+        fn sync(&self) -> Result<()> {
+            self.0.sync()
+        }
+
+        fn close(&self) -> Result<()> {
+            self.0.close()
+        }
+
+        fn capabilities(&self) -> Capabilities {
+            self.0.capabilities()
+        }
+
+        fn keyspace(&self, name: &str) -> Result<KeyspaceRef> {
+            self.0.keyspace(if self.1 == Fault::OneKeyspace { "one" } else { name })
+        }
+
+        fn find(&self, keyspace: KeyspaceRef, key: &[u8]) -> Result<Option<Found>> {
+            let found = self.0.find(keyspace, key)?;
+            let later = self.0.now() + Duration::from_millis(10);
+            Ok(match self.1 {
+                Fault::ForgetsExpiry => found.map(|found| Found { expiry: None, ..found }),
+                Fault::ExpiresEarly => found.filter(|found| found.expiry.is_none_or(|expiry| expiry > later)),
+                _ => found,
+            })
+        }
+
+        fn find_cached(&self, keyspace: KeyspaceRef, key: &[u8]) -> Result<Option<Option<Found>>> {
+            let found = self.find(keyspace, key)?;
+            Ok(Some(found.filter(|_| self.1 != Fault::CachedIsEmpty)))
+        }
+
+        fn view(&self) -> Result<Arc<dyn View>> {
+            let view = self.0.view();
+            match self.1 {
+                Fault::ViewsMove => view.map(|_| Arc::new(Moving(Arc::clone(&self.0))) as Arc<dyn View>),
+                Fault::OpenViews => Ok(Arc::new(Moving(Arc::clone(&self.0)))),
+                _ => view,
+            }
+        }
+
+        fn now(&self) -> SystemTime {
+            self.0.now()
+        }
+    }
+
+    #[test]
+    fn every_fault_is_found() {
+        let judge = |fault| check(&|| Wrong(Arc::new(MemoryEngine::new()), fault));
+        judge(Fault::None).unwrap();
+        let cases = [
+            (Fault::Capable, "S8"),
+            (Fault::OneKeyspace, "S8"),
+            (Fault::ForgetsExpiry, "S8 to S12"),
+            (Fault::ExpiresEarly, "before its time"),
+            (Fault::CachedIsEmpty, "cached"),
+            (Fault::ViewsMove, "view"),
+            (Fault::OpenViews, "view"),
+        ];
+        for (fault, word) in cases {
+            let why = judge(fault).unwrap_err();
+            assert!(why.contains(word), "{fault:?}: {why}");
+        }
+    }
+}
