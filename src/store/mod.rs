@@ -16,10 +16,9 @@
 //!      wait for background work. An engine may keep this by letting such writes overshoot its buffer.
 //! (S5) Progress depends on nobody's waiting: a commit that was dropped still becomes durable.
 //! (S6) A batch that requires something (`WriteBatch::require_absent` and its like) is judged at its place in the order: all
-//!      of it holds there, or nothing is written and the error is
-//!      [`Error::ConditionFailed`](crate::Error::ConditionFailed).
-//! (S7) After `close` every call gives [`Error::Closed`](crate::Error::Closed); no call panics. What was handed out before, a walk
-//!      or a view, may go on or say the same; a keyspace stays a name.
+//!      of it holds there, or nothing is written and the error is [`Error::ConditionFailed`].
+//! (S7) After `close` every call gives [`Error::Closed`]; no call panics. What was handed out before, a walk or a view, may go on
+//!      or say the same; a keyspace stays a name.
 //!
 //! The rest concerns engines that say of themselves, in their [`Capabilities`], that they can do more. One that cannot refuses a
 //! batch that needs it, with [`Error::InvalidArgument`] and nothing applied (`WriteBatch::check`).
