@@ -38,7 +38,8 @@
 //!
 //! [`Db`] has the operations and [`Options`] the choices, sixteen of them, each with its default and its reason. [`store`] is
 //! the seam for other engines, [`index`] that for an ordered index of your own, [`vfs`] that for other files: in memory, with power
-//! cuts, or failing by rule, for your tests as for ours. [`protocol`] and, with the feature, `server` offer a database to the network. [`inspect()`] shows any file as text.
+//! cuts, or failing by rule, for your tests as for ours. [`protocol`] and, with the feature, `server` offer a database to the network; `client` asks one
+//! there. [`inspect()`] shows any file as text.
 //!
 //! # Features
 //!
@@ -47,10 +48,15 @@
 //! | `lz4` | yes | LZ4 for the blocks of the upper levels |
 //! | `zstd` | yes | Zstandard for those of the deepest level, and a C library to compile |
 //! | `server` | no | the module `server`, and tokio |
-//! | `cli` | no | the `siltstone` program, and `server` with it |
+//! | `client` | no | the module `client`: a blocking client for the server, or for Redis |
+//! | `cli` | no | the `siltstone` program, with `server` and `client` |
 //!
 //! Tables that were written with a compression which a build lacks are refused with [`Error::Incompatible`].
 
+#[cfg(feature = "client")]
+pub mod client;
+#[cfg(feature = "server")]
+mod dataset;
 mod engine;
 pub mod error;
 pub mod index;

@@ -257,6 +257,13 @@ impl Seeds {
                 self.write(target, &n.to_string(), lines.as_bytes());
             }
         }
+        for (target, conversations) in
+            [("wire_resp", &COMMANDS), ("wire_text", &TEXTS), ("wire_framed", &MESSAGES)]
+        {
+            for (n, bytes) in conversations.iter().enumerate() {
+                self.write(target, &n.to_string(), bytes.as_bytes());
+            }
+        }
     }
 
     /// What is chosen by bytes begins with some that were drawn.
@@ -291,4 +298,34 @@ const CONVERSATIONS: [&str; 7] = [
     "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n{\"command\":\"ping\"}\n",
     "\u{fffd}\n{\"command\":\"batch_put\",\"keys\":\"a\",\"values\":[]}\n{\"command\":\"batch_put\",\"keys\":[\"a\"],\"values\":[]}\n\
      {\"command\":\"read_key_range\",\"start_key\":\"b\",\"end_key\":\"a\",\"limit\":-1}\n",
+];
+
+const COMMANDS: [&str; 7] = [
+    "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$0\r\n\r\n*1\r\n$4\r\nPING\r\n",
+    "\r\nPING\r\nSET 'k v' \"\\x00\\n\\\"\" ''\nGET k",
+    "*0\r\n*-1\r\n*2\r\n$3\r\nGET\r\n$5\r\nab\r\nc\r\n*2\r\n$3",
+    "*21\r\n$1\r\nx\r\n",
+    "*1\r\n$201\r\n",
+    "*2\n$3\nGET\r\n:1\r\n",
+    "SET \"k\r\n*x\r\n",
+];
+
+const TEXTS: [&str; 7] = [
+    "PUT session:abc token123 TTL 60\nget session:abc\r\nTTL session:abc 0\nDEL session:abc\n",
+    "PUT m  a \t b\nPUT k TTL 60\nPUT k v TTL 3 x\nPUT k v ttl -1\nPUT k v TTL x\nPUT a\n",
+    "STATS\nCOMPACT\nSHUTDOWN now\nEXIT\nAUTH secret\nAUTH user secret\nAUTH a b c\n",
+    "\n \r\nFOO bar\nGET\nGET a b\nDEL\nTTL k\nTTL k 1.5\n\u{e9}t\u{e9} \u{df}\nGET \u{1f600}",
+    "GET / HTTP/1.1\r\nHost: localhost\r\n\r\nDEL k\n",
+    "POST / HTTP/1.1\r\n\r\nDEL k\n",
+    "PUT k v\u{a0}w\nTTL k +9223372036854775807\nTTL k 9223372036854775808\n",
+];
+
+const MESSAGES: [&str; 7] = [
+    "QUERY_LENGTH: 30\r\n\r\n{\"action\": \"PING\", \"auth\": {}}QUERY_LENGTH: 17\r\n\r\n{\"action\":\"PING\"}QUERY",
+    "query_length:90\r\n\r\n{\"action\":\"LOGIN\",\"payload\":{\"user\":\"root\",\"password\":\"\\u00e9\",\"database\":\"d\"},\"auth\":null}",
+    "x: 1\nQUERY_LENGTH : 101 \nQUERY_LENGTH: x\n\n{\"action\":\"CREATE_DATABASE\",\"payload\":{\"NAME\":\"n\",\"USER\":\"u\",\"PASSWORD\":\"p\"},\"auth\":{\"token\":\"T\"}}",
+    "QUERY_LENGTH: 17\r\n\r\n{\"action\":\"\u{e9}\u{1f600}\u{20ac}x\"}\r\nQUERY_LENGTH: 2\r\n\r\n{}QUERY_LENGTH: 3\r\n\r\n[1]",
+    "QUERY_LENGTH: 513\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: localhost\r\nQUERY_LENGTH: 2\r\n\r\n{}",
+    "QUERY_LENGTH: 12\r\n\r\n{\"action\":1}QUERY_LENGTH: 4\r\n\r\nnullQUERY_LENGTH: 2\r\n\r\n{\u{e9}",
 ];

@@ -39,6 +39,11 @@ impl Get {
         match Value::decode(&stored) {
             Value::Bytes(bytes) => out.write_all(&bytes)?,
             Value::Json(json) => out.write_all(json.as_bytes())?,
+            Value::Hash(hash) => bail!(
+                "`{}` is a hash of {} fields, which a server shows: `siltstone serve`, and HGETALL",
+                text::show(&self.key.0),
+                hash.fields
+            ),
         }
         if std::io::stdout().is_terminal() {
             out.write_all(b"\n")?;

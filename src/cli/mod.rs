@@ -1,44 +1,61 @@
 //! The command line: one file per subcommand, and what they share.
 //!
-//! Shared: [`descriptors`] (how many clients there is room for), [`text`] (keys as they are typed and printed), [`record`] (a line of a file and the entry it stands for),
+//! Shared: [`config`] (the settings of the server), [`descriptors`] (how many clients there is room for), [`log`], [`notify`]
+//! and [`signals`] (the server among its surroundings), [`text`] (keys as they are typed and printed), [`record`] (a line of a file and the entry it stands for),
 //! [`input`] (files of such lines), [`output`] (entries as lines), [`open`] (the database), [`progress`] and [`report`]
-//! (what is told on stderr).
+//! (what is told on stderr), [`server_access`] (where a server is, and who asks).
+//! (what is told on stderr), [`initial`] (the databases that a server begins with), [`password`] (one that is typed), [`tls`] (certificates).
 //!
 //! (L1) Standard output carries data only; everything told to a person goes to stderr.
 //! (L2) The exit status is 0 only when all went well: 1 for a failure, 2 for a command line that makes no sense.
 //! (L3) A command that only reads never creates a database.
 //! (L4) A reader of our output that goes away, such as `head`, is no failure.
 
+mod config;
 mod descriptors;
+mod initial;
 mod input;
+mod log;
+mod notify;
 mod open;
 mod output;
+mod password;
 mod progress;
 mod record;
 mod report;
+mod server_access;
+mod signals;
 mod text;
+mod tls;
 
+mod bench;
 mod checkpoint;
 mod compact;
+mod completions;
+mod configuration;
 mod delete;
 mod dump;
 mod get;
 mod inspect;
 mod load;
+mod man;
+mod ping;
 mod put;
 mod repair;
 mod scan;
 mod serve;
+mod shell;
 mod stats;
+mod user;
 mod verify;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use open::DataDir;
 use std::process::ExitCode;
 
 /// A durable, ordered key-value store in one folder of files.
 #[derive(Debug, Parser)]
-#[command(name = "siltstone", version, propagate_version = true, arg_required_else_help = true)]
+#[command(name = "siltstone", version = version(), propagate_version = true, arg_required_else_help = true)]
 #[command(after_help = AFTER_HELP)]
 struct Cli {
     #[command(flatten)]
@@ -76,6 +93,13 @@ enum Command {
     Checkpoint(checkpoint::Checkpoint),
     Compact(compact::Compact),
     Inspect(inspect::Inspect),
+    Config(configuration::Configuration),
+    Ping(ping::Ping),
+    Shell(shell::Shell),
+    Bench(bench::Bench),
+    User(user::User),
+    Completions(completions::Completions),
+    Man(man::Man),
 }
 
 impl Command {
@@ -94,13 +118,31 @@ impl Command {
             Command::Checkpoint(command) => command.run(data_dir),
             Command::Compact(command) => command.run(data_dir),
             Command::Inspect(command) => command.run(data_dir),
+            Command::Config(command) => command.run(data_dir),
+            Command::Ping(command) => command.run(data_dir),
+            Command::Shell(command) => command.run(data_dir),
+            Command::Bench(command) => command.run(data_dir),
+            Command::User(command) => command.run(),
+            Command::Completions(command) => command.run(Cli::command()),
+            Command::Man(command) => command.run(Cli::command()),
         }
     }
+}
+
+/// The version, with the commit where whoever builds a package says it: `SILTSTONE_COMMIT=$(git rev-parse --short=12 HEAD)
+/// cargo build …`. A build script that asks git would run for everybody who embeds the library.
+fn version() -> String {
+    let commit = option_env!("SILTSTONE_COMMIT").map(|commit| format!(" ({commit})"));
+    [env!("CARGO_PKG_VERSION"), &commit.unwrap_or_default()].concat()
 }
 
 /// Runs the program.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    // The server logs as its configuration says.
+    if !matches!(cli.command, Command::Serve(_)) {
+        log::start(&std::env::var(config::RUST_LOG).unwrap_or_default(), false);
+    }
     match cli.command.run(&cli.data_dir) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if report::reader_went_away(&error) => ExitCode::SUCCESS,
@@ -114,15 +156,18 @@ pub fn main() -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_arguments_are_consistent_and_every_command_teaches_by_example() {
         let mut cli = Cli::command();
         cli.build();
         cli.clone().debug_assert();
-        for command in cli.get_subcommands().filter(|c| c.get_name() != "help") {
-            let name = command.get_name();
+        let inner = |command: &clap::Command| {
+            let commands = command.get_subcommands().filter(|c| c.get_name() != "help");
+            commands.cloned().collect::<Vec<_>>()
+        };
+        for command in inner(&cli).into_iter().flat_map(|c| [inner(&c), vec![c]].concat()) {
+            let name = command.get_bin_name().unwrap().strip_prefix("siltstone ").unwrap();
             let help = command.clone().render_long_help().to_string();
             assert!(help.contains(&format!("  siltstone {name}")), "`{name}` has no example:\n{help}");
             assert!(help.contains("--data-dir"), "`{name}` has no --data-dir");

@@ -1,43 +1,49 @@
 //! The folder of the database, and opening it with as much memory as it may have.
 
+use super::config::units;
 use anyhow::{Context, bail};
 use clap::Args;
 use siltstone::{Db, Options};
 use std::path::{Path, PathBuf};
 
 /// Where the database is.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct DataDir {
-    /// The folder that holds the database
-    #[arg(long = "data-dir", value_name = "DIR", default_value = "./data", global = true)]
-    path: PathBuf,
+    /// The folder that holds the database; ./data when not given
+    #[arg(long = "data-dir", value_name = "DIR", global = true)]
+    path: Option<PathBuf>,
 
     /// How much memory the database may take, as 256M or 2G; a quarter of what there is, up to 448M, when not given
     #[arg(long, value_name = "SIZE", value_parser = size, global = true)]
     memory: Option<usize>,
 }
 
-/// A number of bytes with `K`, `M` or `G` behind it, or none.
+/// The folder when none is given.
+const DEFAULT: &str = "./data";
+
 fn size(text: &str) -> Result<usize, String> {
-    let (number, unit) = match text.as_bytes().last() {
-        Some(b'K' | b'k') => (text.split_at(text.len() - 1).0, 1 << 10),
-        Some(b'M' | b'm') => (text.split_at(text.len() - 1).0, 1 << 20),
-        Some(b'G' | b'g') => (text.split_at(text.len() - 1).0, 1 << 30),
-        _ => (text, 1),
-    };
-    let number: usize = number.parse().map_err(|_| "give a number with K, M or G, such as 256M")?;
-    number.checked_mul(unit).ok_or_else(|| "there is not so much memory".into())
+    usize::try_from(units::size(text)?).map_err(|_| "there is not so much memory".into())
 }
 
 impl DataDir {
     /// The folder.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.given().unwrap_or(Path::new(DEFAULT))
+    }
+
+    /// The folder, if one was given.
+    pub fn given(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// How much memory the database may take, if that was given.
+    pub fn memory(&self) -> Option<usize> {
+        self.memory
     }
 
     /// The folder, or another one if given, which must be there.
     pub fn existing<'a>(&'a self, other: Option<&'a Path>) -> anyhow::Result<&'a Path> {
-        let path = other.unwrap_or(&self.path);
+        let path = other.unwrap_or(self.path());
         if !path.is_dir() {
             bail!(
                 "there is no database in {}: give its folder with --data-dir, or make one with `siltstone put`, `load` or `serve`",
@@ -68,7 +74,7 @@ impl DataDir {
         options: Options,
         work: impl FnOnce(&Db) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        self.open_at(&self.path, options, work)
+        self.open_at(self.path(), options, work)
     }
 
     fn open_at(
@@ -77,28 +83,16 @@ impl DataDir {
         options: Options,
         work: impl FnOnce(&Db) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        let options = self.memory.into_iter().fold(options, Options::memory_budget);
-        let what = || format!("could not open the database in {}", path.display());
-        let db = options.open(path).with_context(what)?;
-        let done = work(&db);
-        let closed = db.close();
-        done?;
-        Ok(closed?)
+        at(path, self.memory.into_iter().fold(options, Options::memory_budget), work)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::size;
-
-    #[test]
-    fn sizes_have_units() {
-        let good = [("0", 0), ("4096", 4096), ("7K", 7 << 10), ("256M", 256 << 20), ("2g", 2 << 30)];
-        for (text, bytes) in good {
-            assert_eq!(size(text), Ok(bytes));
-        }
-        for text in ["", "M", "1T", "1.5G", "-1", "256MB", "99999999999G", "é"] {
-            assert!(size(text).is_err(), "{text}");
-        }
-    }
+/// Does `work` with the database in `path`, and closes it.
+pub fn at(path: &Path, options: Options, work: impl FnOnce(&Db) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let what = || format!("could not open the database in {}", path.display());
+    let db = options.open(path).with_context(what)?;
+    let done = work(&db);
+    let closed = db.close();
+    done?;
+    Ok(closed?)
 }

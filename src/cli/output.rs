@@ -168,6 +168,7 @@ pub fn line(out: &mut impl Write, key: &[u8], stored: Option<&[u8]>) -> io::Resu
         let value = match Value::decode(stored) {
             Value::Bytes(bytes) => text::show(&bytes),
             Value::Json(json) => json.replace(['\n', '\r', '\t'], " "),
+            Value::Hash(hash) => format!("(hash of {} fields)", hash.fields),
         };
         out.write_all(b"\t")?;
         out.write_all(value.as_bytes())?;

@@ -1,11 +1,16 @@
 //! What is told on stderr when something goes wrong.
 
+use super::log;
 use std::error::Error;
 use std::io;
 
 /// Tells a failure with its causes.
 pub fn error(error: &anyhow::Error) {
-    eprintln!("error: {}", explain(error.chain()));
+    let text = explain(error.chain());
+    match log::is_json() {
+        true => tracing::error!("{text}"),
+        false => eprintln!("error: {text}"),
+    }
 }
 
 /// The causes in one line, each once: an error of ours tells its cause in its own text already.

@@ -17,24 +17,22 @@
 //! (J5) A connection that talks HTTP is cut at its first line: a web page can make a browser send a request to any
 //!      port, and a later line of it must not be carried out.
 //!
-//! Reading order: the decoder here, `request` (a line to a request), `text` and `compact` (what is looked at in JSON
-//! beyond its syntax, which is `serde_json`'s), `refusal`, `reply`, `escape`.
+//! Reading order: the decoder here, `request` (a line to a request), `refusal`, `reply`; what is common to all protocols that
+//! speak JSON is in `protocol::json`.
 
-mod compact;
-mod escape;
 mod refusal;
 mod reply;
 mod request;
 #[cfg(test)]
 mod tests;
-mod text;
 
+pub use super::json::MAX_DEPTH;
 pub use refusal::Refusal;
-pub use reply::{encode, most_bytes};
+pub use reply::{Asked, encode, most_bytes};
 pub use request::MAX_PAIRS;
-pub use text::MAX_DEPTH;
 
 use super::Request;
+use super::lines::{Lines, TooLong};
 
 /// Finds the requests in the bytes of one connection.
 ///
@@ -43,14 +41,12 @@ use super::Request;
 ///
 /// let mut decoder = Decoder::new(1 << 20);
 /// let input = b"{\"command\":\"ping\"}\n{\"comm";
-/// assert!(matches!(decoder.decode(input), Decoded::Request { request: Request::Ping, consumed: 19 }));
+/// assert!(matches!(decoder.decode(input), Decoded::Request { request: Request::Ping, consumed: 19, .. }));
 /// assert!(matches!(decoder.decode(&input[19..]), Decoded::Incomplete { consumed: 0 }));
 /// ```
 #[derive(Debug)]
 pub struct Decoder {
-    max_line_bytes: usize,
-    /// How many bytes of the input hold no line end (J3).
-    searched: usize,
+    lines: Lines,
 }
 
 /// What the next bytes are.
@@ -65,6 +61,8 @@ pub enum Decoded<'a> {
     Request {
         /// What is asked for.
         request: Request<'a>,
+        /// How the reply is to be worded.
+        asked: Asked,
         /// How many bytes are done with.
         consumed: usize,
     },
@@ -87,7 +85,12 @@ impl Decoder {
     /// 1 GiB is not possible.
     #[must_use]
     pub fn new(max_line_bytes: usize) -> Decoder {
-        Decoder { max_line_bytes: max_line_bytes.min(1 << 30), searched: 0 }
+        Decoder { lines: Lines::new(max_line_bytes) }
+    }
+
+    /// From now on lines may have so many bytes.
+    pub fn set_limit(&mut self, max_line_bytes: usize) {
+        self.lines.set_limit(max_line_bytes);
     }
 
     /// What comes first in `input`, which must begin where the last call said that it was done, and may have grown.
@@ -95,18 +98,20 @@ impl Decoder {
         let mut consumed = 0;
         loop {
             let rest = input.get(consumed..).unwrap_or_default();
-            let line = match self.line(rest) {
-                Ok(Some(line)) => line,
+            let len = match self.lines.find(rest) {
+                Ok(Some(len)) => len,
                 Ok(None) => return Decoded::Incomplete { consumed },
-                Err(refusal) => return Decoded::Broken { refusal },
+                Err(TooLong { limit }) => return Decoded::Broken { refusal: Refusal::LineTooLong { limit } },
             };
-            consumed += line.len() + 1;
+            self.lines.done();
+            consumed += len + 1;
+            let line = rest.get(..len).unwrap_or_default();
             let line = line.trim_ascii();
             if line.is_empty() {
                 continue;
             }
             return match request::parse(line) {
-                Ok(request) => Decoded::Request { request, consumed },
+                Ok(request) => Decoded::Request { asked: Asked::by(&request), request, consumed },
                 Err(refusal @ Refusal::Http) => Decoded::Broken { refusal },
                 Err(refusal) => Decoded::Refused { refusal, consumed },
             };
@@ -116,25 +121,11 @@ impl Decoder {
     /// How long the next line of `input` is, without its end, if it is whole and not too long. `input` is as for
     /// [`Decoder::decode`], which then need not search for the end again.
     pub fn line_len(&mut self, input: &[u8]) -> Option<usize> {
-        let len = self.line(input).ok()??.len();
-        self.searched = len;
-        Some(len)
+        self.lines.find(input).ok()?
     }
 
     /// Forgets the line that [`Decoder::line_len`] found: the caller is done with it, its end included.
     pub fn skip_line(&mut self) {
-        self.searched = 0;
-    }
-
-    /// The first line of `input`, if it is whole.
-    fn line<'a>(&mut self, input: &'a [u8]) -> Result<Option<&'a [u8]>, Refusal> {
-        let fresh = input.get(self.searched..).unwrap_or_default();
-        let end = memchr::memchr(b'\n', fresh).map(|at| self.searched + at);
-        let len = end.unwrap_or(input.len());
-        if len > self.max_line_bytes {
-            return Err(Refusal::LineTooLong { limit: self.max_line_bytes });
-        }
-        self.searched = if end.is_some() { 0 } else { len };
-        Ok(end.and_then(|end| input.get(..end)))
+        self.lines.done();
     }
 }

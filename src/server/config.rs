@@ -1,5 +1,8 @@
 //! Every limit of the server, with its default and its reason.
 
+use super::door::Protocol;
+use super::password::PasswordHash;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What a server allows. Start from `default()` and change what must be.
@@ -27,8 +30,26 @@ pub struct Config {
     pub idle_timeout: Duration,
     /// How long a shutdown waits for what is being answered. 10 seconds.
     pub drain_timeout: Duration,
-    /// Listen also on addresses that other machines can reach. Off: there is no authentication, so whoever can connect
-    /// can read and change everything.
+    /// What is spoken on the port that [`Server::bind`](super::Server::bind) is given. Any protocol.
+    pub protocol: Protocol,
+    /// What takes longer is noted in the slow log. 10 milliseconds.
+    pub slow_log_limit: Duration,
+    /// How many commands the slow log keeps. 128.
+    pub slow_log_entries: usize,
+    /// Whether clients may stop the server. `None`, the default: those of this machine may, when no others can connect.
+    pub allow_shutdown: Option<bool>,
+    /// Whether there are commands that are for tests only, such as one that sleeps. No.
+    pub debug_commands: bool,
+    /// Who may use the server, by name, and what is kept of their passwords. Nobody, the default, means that whoever can connect
+    /// may do everything. The user `default` need not be named by who logs in.
+    pub users: BTreeMap<String, PasswordHash>,
+    /// How long a token is good that a login to a database of the framed protocol gave. 24 hours.
+    pub token_life: Duration,
+    /// Whether a login to a database that is not there fails in the words for a wrong password. No: it is told that there is no
+    /// such database, as clients expect.
+    pub strict_logins: bool,
+    /// Listen also on addresses that other machines can reach, although there are no [`Config::users`]. Off: whoever can connect
+    /// could read and change everything.
     pub allow_remote: bool,
 }
 
@@ -42,6 +63,14 @@ impl Default for Config {
             handshake_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(600),
             drain_timeout: Duration::from_secs(10),
+            protocol: Protocol::Auto,
+            slow_log_limit: Duration::from_millis(10),
+            slow_log_entries: 128,
+            allow_shutdown: None,
+            debug_commands: false,
+            users: BTreeMap::new(),
+            token_life: Duration::from_secs(24 * 3600),
+            strict_logins: false,
             allow_remote: false,
         }
     }

@@ -4,8 +4,15 @@
 //! Server::run       accepts, limits, stops          one task
 //! connection        reads, waits, sends             one task a client
 //! pass              from input to answers, without waiting
+//! door              which protocol it is
 //! answers           what one pass has to say
-//! service           a request to a reply, over any StorageEngine
+//! service, requests a request to a reply, over a dataset
+//! commands          those of Redis
+//! session, clients  what is known of a client, by itself and by others
+//! users, password, tokens, gate    who may do what, and who is let in
+//! upkeep, counting, slow_log, metrics, tally, rate, pause    what operators ask for
+//! stream, tls       a socket, encrypted or not
+//! web               what monitoring asks for, over HTTP
 //! budget            the memory that all connections share
 //! failure           what a client may read of an error
 //! muffle            what the log is told now and then
@@ -21,35 +28,70 @@
 //!      read from.
 //! (N5) No client's doing ends another's connection, or the server.
 //!
-//! There is no authentication yet, so [`Server::bind`] refuses addresses that other machines can reach unless told
-//! otherwise.
+//! Without users everybody may do everything, so [`Server::bind`] refuses addresses then that other machines can reach,
+//! unless told otherwise.
 
 mod answers;
 mod budget;
+mod clients;
+mod commands;
 mod config;
 mod connection;
+mod counting;
+mod cursors;
+mod door;
+mod execute;
 mod failure;
+mod gate;
+mod long_range;
+mod metrics;
 mod muffle;
+mod outcome;
 mod pass;
+mod password;
+mod pause;
+mod place;
+mod rate;
+mod requests;
 mod service;
+mod session;
+mod slow_log;
+mod snapshots;
+mod stopper;
+mod stream;
+mod tally;
+mod tls;
+mod tokens;
+mod upkeep;
+mod users;
+mod waits;
+mod web;
 
 pub use config::Config;
+pub use door::Protocol;
+pub use password::PasswordHash;
+pub use tls::Tls;
 
-use crate::protocol::{Reply, json_lines};
+use crate::protocol::{Credentials, Form, Reply, json_lines};
 use crate::store::StorageEngine;
 use crate::{Error, Result};
 use budget::Budget;
 use connection::Connection;
+use metrics::Metrics;
 use muffle::Muffle;
+use pass::Pass;
 use service::Service;
+use session::Session;
 use std::future::Future;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use stopper::Stopper;
+use stream::Stream;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
 /// How long the accept loop rests after the system refused a connection, most often for want of file descriptors.
@@ -69,82 +111,207 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// ```
 #[derive(Debug)]
 pub struct Server {
-    listener: TcpListener,
-    local_addr: SocketAddr,
+    listeners: Vec<Listener>,
     shared: Arc<Shared>,
     /// One permit for each connection there may be.
     slots: Arc<Semaphore>,
-    refused: Muffle,
+    refused: Arc<Muffle>,
+    /// Where monitoring asks how it is.
+    web: Option<TcpListener>,
+}
+
+/// A port, and what is spoken there.
+#[derive(Debug)]
+struct Listener {
+    listener: TcpListener,
+    local_addr: SocketAddr,
+    protocol: Protocol,
+    /// What its connections are encrypted with.
+    tls: Option<Tls>,
 }
 
 /// What all connections share.
 #[derive(Debug)]
 struct Shared {
     service: Service,
-    config: Config,
     budget: Arc<Budget>,
     /// One permit for each long range that is gathered at a time.
     long_ranges: Semaphore,
+    /// One permit for each password that is looked at at a time.
+    verifying: Semaphore,
 }
 
-/// How many long ranges are gathered at a time: they keep processors busy, and few machines have fewer.
+/// How many long ranges are gathered at a time, and passwords looked at: they keep processors busy, and few machines have
+/// fewer.
 const LONG_RANGES: usize = 2;
+const VERIFYING: usize = 2;
 
 impl Server {
     /// Listens on `addr`, a host and a port; port 0 takes a free one. Clients can connect from now on, and are served
-    /// when the server runs.
+    /// when the server runs. Which protocol a client speaks shows in its first bytes.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] when other machines can reach the address and [`Config::allow_remote`] is not set;
-    /// [`Error::Io`] when the system does not give the address.
+    /// [`Error::InvalidArgument`] when other machines can reach the address, there are no users, and [`Config::allow_remote`]
+    /// is not set; [`Error::Io`] when the system does not give the address; what kept the engine from answering.
     pub async fn bind(addr: &str, engine: Arc<dyn StorageEngine>, config: Config) -> Result<Server> {
-        let refused = |error| Error::io("listen on", Path::new(addr), error);
-        let addresses: Vec<SocketAddr> = tokio::net::lookup_host(addr).await.map_err(refused)?.collect();
-        if !config.allow_remote
-            && let Some(remote) = addresses.iter().find(|address| !address.ip().is_loopback())
-        {
-            return Err(Error::invalid(format!(
-                "refusing to listen on {remote}: other machines could reach it, and there is no authentication; \
-                 listen on 127.0.0.1, or allow remote clients in the configuration if the network keeps strangers out"
-            )));
-        }
-        let listener = TcpListener::bind(addresses.as_slice()).await.map_err(refused)?;
-        let local_addr = listener.local_addr().map_err(refused)?;
         let slots = Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS)));
         let budget = Budget::new(config.max_buffered_bytes);
-        let service = Service::new(engine, config.max_range_bytes, Arc::clone(&budget));
-        let shared = Shared { service, config, budget, long_ranges: Semaphore::new(LONG_RANGES) };
-        Ok(Server { listener, local_addr, shared: Arc::new(shared), slots, refused: Muffle::new() })
+        let first = listen(addr, &config, config.protocol).await?;
+        let stopper = Stopper::new(first.local_addr);
+        // It may read, and write, and so wait for a disk.
+        let opened = {
+            let budget = Arc::clone(&budget);
+            tokio::task::spawn_blocking(move || Service::new(engine, config, budget, stopper)).await
+        };
+        let service =
+            opened.map_err(|error| Error::invalid(format!("the server could not begin: {error}")))??;
+        let (long_ranges, verifying) = (Semaphore::new(LONG_RANGES), Semaphore::new(VERIFYING));
+        let shared = Arc::new(Shared { service, budget, long_ranges, verifying });
+        Ok(Server { listeners: vec![first], shared, slots, refused: Arc::new(Muffle::new()), web: None })
     }
 
-    /// The address it listens on, with the port the system chose.
+    /// Listens on another address as well, for one protocol or for all; the address with the port that the system chose.
+    ///
+    /// # Errors
+    /// As [`Server::bind`].
+    pub async fn listen(&mut self, addr: &str, protocol: Protocol) -> Result<SocketAddr> {
+        self.add(addr, protocol, None).await
+    }
+
+    /// As [`Server::listen`], where connections are encrypted.
+    ///
+    /// # Errors
+    /// As [`Server::bind`].
+    pub async fn listen_tls(&mut self, addr: &str, protocol: Protocol, tls: Tls) -> Result<SocketAddr> {
+        self.add(addr, protocol, Some(tls)).await
+    }
+
+    async fn add(&mut self, addr: &str, protocol: Protocol, tls: Option<Tls>) -> Result<SocketAddr> {
+        let listener = Listener { tls, ..listen(addr, &self.shared.service.config, protocol).await? };
+        let local_addr = listener.local_addr;
+        self.shared.service.stopper.also(local_addr);
+        self.listeners.push(listener);
+        Ok(local_addr)
+    }
+
+    /// Makes a database of the framed protocol with its user, unless there is one of this name; whether it did. With a token for
+    /// one, clients can make more.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for a name that cannot be one; what kept the engine from writing.
+    pub async fn ensure_database(&self, name: &str, user: &str, password: &str) -> Result<bool> {
+        let (shared, name) = (Arc::clone(&self.shared), name.to_string());
+        let (user, password) = (user.to_string(), password.as_bytes().to_vec());
+        let made = tokio::task::spawn_blocking(move || {
+            let credentials = Credentials { user: Some(user.into()), password: password.into() };
+            shared.service.make_database(&name, &credentials)
+        });
+        let made = made
+            .await
+            .map_err(|error| Error::invalid(format!("the database could not be made: {error}")))??;
+        Ok(matches!(made, Reply::DatabaseMade { .. }))
+    }
+
+    /// The first address it listens on, with the port the system chose.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
-        self.local_addr
+        self.shared.service.stopper.address()
     }
 
-    /// Serves until `shutdown` resolves; then answers what has arrived, closes all connections and returns. What still
-    /// runs after [`Config::drain_timeout`] is cut off. The engine stays open: closing it is its owner's.
+    /// Serves until `shutdown` resolves, or a client says so that may; then answers what has arrived, closes all connections and
+    /// returns. What still runs after [`Config::drain_timeout`] is cut off. The engine stays open: closing it is its owner's.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let (stop, stopping) = watch::channel(false);
+        let Server { listeners, shared, slots, refused, web } = self;
+        // Connections that are accepted; when this one and all of the listeners' are gone, no more come.
+        let (accepted, mut arrivals) = mpsc::channel(1);
+        let mut accepting = JoinSet::new();
+        for listener in listeners {
+            tracing::info!(address = %listener.local_addr, protocol = ?listener.protocol, "serving");
+            accepting.spawn(accept(listener, accepted.clone(), Arc::clone(&refused)));
+        }
         let mut tasks = JoinSet::new();
-        tracing::info!(address = %self.local_addr, "serving");
-        self.accept_until(shutdown, &stopping, &mut tasks).await;
-        let Server { listener, shared, .. } = self;
-        drop(listener);
+        let upkeep = tokio::spawn(upkeep::run(Arc::clone(&shared), stopping.clone()));
+        let mut beside = JoinSet::new();
+        if let Some(port) = web {
+            beside.spawn(web::run(port, Arc::clone(&shared), stopping.clone()));
+        }
+        let door = Reception { shared: Arc::clone(&shared), slots, refused, stopping };
+        door.admit_until(shutdown, &mut arrivals, &mut tasks).await;
+        // Ports are free from here on.
+        accepting.shutdown().await;
         stop.send_replace(true);
+        shared.service.clients.tell_all();
         tracing::info!(connections = tasks.len(), "stopping");
         let drained = async { while tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(shared.config.drain_timeout, drained).await.is_err() {
+        if tokio::time::timeout(shared.service.config.drain_timeout, drained).await.is_err() {
             tracing::warn!(connections = tasks.len(), "cut off what was not done in time");
             tasks.shutdown().await;
         }
+        // It ends by itself, at the latest after a step of its work.
+        drop(upkeep.await);
     }
+}
 
-    async fn accept_until(
+async fn listen(addr: &str, config: &Config, protocol: Protocol) -> Result<Listener> {
+    let refused = |error| Error::io("listen on", Path::new(addr), error);
+    let addresses: Vec<SocketAddr> = tokio::net::lookup_host(addr).await.map_err(refused)?.collect();
+    if !config.allow_remote
+        && config.users.is_empty()
+        && let Some(remote) = addresses.iter().find(|address| !address.ip().is_loopback())
+    {
+        return Err(Error::invalid(format!(
+            "refusing to listen on {remote}: other machines could reach it, and there is no authentication; \
+             set a password, listen on 127.0.0.1, or allow remote clients in the configuration if the network keeps \
+             strangers out"
+        )));
+    }
+    let listener = TcpListener::bind(addresses.as_slice()).await.map_err(refused)?;
+    let local_addr = listener.local_addr().map_err(refused)?;
+    Ok(Listener { listener, local_addr, protocol, tls: None })
+}
+
+/// A client that has come.
+struct Arrival {
+    stream: TcpStream,
+    peer: SocketAddr,
+    local: SocketAddr,
+    protocol: Protocol,
+    tls: Option<Tls>,
+}
+
+/// Hands on whoever comes to a port.
+async fn accept(port: Listener, arrivals: mpsc::Sender<Arrival>, refused: Arc<Muffle>) {
+    loop {
+        match port.listener.accept().await {
+            Ok((stream, peer)) => {
+                let local = stream.local_addr().unwrap_or(port.local_addr);
+                let arrival = Arrival { stream, peer, local, protocol: port.protocol, tls: port.tls.clone() };
+                if arrivals.send(arrival).await.is_err() {
+                    return;
+                }
+            }
+            Err(error) => {
+                refused.tell(|missed| tracing::warn!(%error, missed, "could not accept a connection"));
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Where clients are let in.
+struct Reception {
+    shared: Arc<Shared>,
+    slots: Arc<Semaphore>,
+    refused: Arc<Muffle>,
+    stopping: watch::Receiver<bool>,
+}
+
+impl Reception {
+    async fn admit_until(
         &self,
         shutdown: impl Future<Output = ()>,
-        stopping: &watch::Receiver<bool>,
+        arrivals: &mut mpsc::Receiver<Arrival>,
         tasks: &mut JoinSet<()>,
     ) {
         tokio::pin!(shutdown);
@@ -152,41 +319,47 @@ impl Server {
             tokio::select! {
                 biased;
                 () = &mut shutdown => return,
+                () = self.shared.service.stopper.stopped() => return,
                 Some(ended) = tasks.join_next() => {
                     if let Err(error) = ended {
                         tracing::error!(%error, "a connection ended by a bug of the server");
                     }
                 }
-                accepted = self.listener.accept() => match accepted {
-                    Ok((stream, peer)) => self.admit(stream, peer, stopping, tasks),
-                    Err(error) => {
-                        self.refused.tell(|missed| {
-                            tracing::warn!(%error, missed, "could not accept a connection");
-                        });
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
-                    }
+                arrival = arrivals.recv() => match arrival {
+                    Some(arrival) => self.admit(arrival, tasks),
+                    // Nobody listens any more.
+                    None => return,
                 },
             }
         }
     }
 
     /// Gives the client a task of its own, or a reply that there are too many.
-    fn admit(
-        &self,
-        stream: TcpStream,
-        peer: SocketAddr,
-        stopping: &watch::Receiver<bool>,
-        tasks: &mut JoinSet<()>,
-    ) {
+    fn admit(&self, arrival: Arrival, tasks: &mut JoinSet<()>) {
+        let Arrival { stream, peer, local, protocol, tls } = arrival;
+        let service = &self.shared.service;
+        Metrics::add(&service.metrics.connections, 1);
         let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
-            let limit = self.shared.config.max_connections;
+            let limit = service.config.max_connections;
+            Metrics::add(&service.metrics.rejected, 1);
             self.refused.tell(|missed| tracing::warn!(%peer, limit, missed, "refused: too many connections"));
-            drop(refuse(stream, limit));
+            if tls.is_none() {
+                drop(refuse(stream, limit, protocol));
+            }
             return;
         };
-        let connection = Connection::new(stream, Arc::clone(&self.shared), stopping.clone());
+        let session = Session::new(service.clients.enter(peer, local));
+        let pass = Box::new(Pass::new(Arc::clone(&self.shared), session, protocol));
+        let (shared, stopping) = (Arc::clone(&self.shared), self.stopping.clone());
         tasks.spawn(async move {
-            match connection.serve().await {
+            let served = async {
+                let stream = match tls {
+                    None => Stream::Plain(stream),
+                    Some(tls) => encrypt(tls, stream, &shared, stopping.clone()).await?,
+                };
+                Connection::new(stream, shared, stopping).serve(pass).await
+            };
+            match served.await {
                 Ok(()) => tracing::debug!(%peer, "closed"),
                 Err(error) => tracing::debug!(%peer, %error, "lost"),
             }
@@ -195,10 +368,30 @@ impl Server {
     }
 }
 
+/// Agrees with a client on how to encrypt, for which it has as long as for a first request, and only while the server runs.
+async fn encrypt(
+    tls: Tls,
+    stream: TcpStream,
+    shared: &Shared,
+    mut stopping: watch::Receiver<bool>,
+) -> io::Result<Stream> {
+    tokio::select! {
+        encrypted = tls.accept(stream) => Ok(Stream::Tls(Box::new(encrypted?))),
+        _ = stopping.wait_for(|stopping| *stopping) => Err(io::ErrorKind::Interrupted.into()),
+        () = tokio::time::sleep(shared.service.config.handshake_timeout) => Err(io::ErrorKind::TimedOut.into()),
+    }
+}
+
 /// Says why and closes. A fresh socket has room for a line, so nothing waits.
-fn refuse(stream: TcpStream, limit: usize) -> io::Result<()> {
+fn refuse(stream: TcpStream, limit: usize, protocol: Protocol) -> io::Result<()> {
     let mut line = Vec::new();
     let why = format!("too many connections, at most {limit} are served: try again later");
-    json_lines::encode(&Reply::Failed(why.into()), &mut line);
+    let form = match protocol {
+        Protocol::Resp => Form::Resp(crate::protocol::resp::Version::V2),
+        Protocol::Text => Form::Text(crate::protocol::text::Asked::Other),
+        Protocol::Framed => Form::Framed(crate::protocol::framed::Asked::Other),
+        Protocol::Auto | Protocol::JsonLines => Form::Json(json_lines::Asked::Other),
+    };
+    form.encode(&Reply::Failed(why.into()), &mut line);
     stream.into_std()?.write_all(&line)
 }

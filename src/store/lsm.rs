@@ -88,8 +88,18 @@ impl StorageEngine for LsmEngine {
         Room::until(Arc::clone(&self.buffers) as Arc<dyn Wait>, bytes as u64)
     }
 
+    fn stats_prometheus(&self) -> String {
+        self.db.stats().prometheus()
+    }
+
     fn stats_json(&self) -> String {
         serde_json::to_string(&self.db.stats()).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))
+    }
+
+    fn compact(&self) -> Result<()> {
+        let names = self.db.keyspaces()?;
+        self.db.compact_range::<&[u8]>(..)?;
+        names.iter().try_for_each(|name| self.db.keyspace(name)?.compact_range::<&[u8]>(..))
     }
 
     fn sync(&self) -> Result<()> {

@@ -51,7 +51,7 @@ mod wait;
 
 pub use lsm::LsmEngine;
 pub use memory::MemoryEngine;
-pub use value::Value;
+pub use value::{HashHead, Value};
 pub use wait::{Commit, Room, Wait};
 
 use crate::vfs::{Clock, std::StdClock};
@@ -91,6 +91,20 @@ pub trait StorageEngine: Send + Sync + 'static {
 
     /// What the engine counts, as one JSON object.
     fn stats_json(&self) -> String;
+
+    /// What the engine counts, in the text form of Prometheus: whole lines, or nothing.
+    fn stats_prometheus(&self) -> String {
+        String::new()
+    }
+
+    /// Merges all files, so that what was deleted and superseded takes no space any more. It takes long. An engine that has
+    /// nothing to merge does nothing.
+    ///
+    /// # Errors
+    /// What kept it from that.
+    fn compact(&self) -> Result<()> {
+        Ok(())
+    }
 
     /// Blocks until everything written so far is durable, whatever durability it was written with.
     ///

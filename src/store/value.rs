@@ -7,6 +7,8 @@
 //! stored = bytes                    plain bytes that do not begin with 0xFF; a JSON string is its UTF-8 bytes
 //!        | 0xFF 'J' json            a JSON value that is not a string, as JSON text
 //!        | 0xFF 'B' 0xFF bytes      plain bytes that begin with 0xFF (which UTF-8 never does)
+//!        | 0xFF 'H' id count        a hash: its number, and how many fields lie elsewhere under it; eight bytes each,
+//!                                   big-endian
 //! ```
 //!
 //! (V1) Every value has exactly one stored form, and `decode` after `encode` gives it back.
@@ -23,6 +25,7 @@ use std::borrow::Cow;
 const ESCAPE: u8 = 0xff;
 const JSON: u8 = b'J';
 const BYTES: u8 = b'B';
+const HASH: u8 = b'H';
 
 /// A value as the doors see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +34,17 @@ pub enum Value<'a> {
     Bytes(Cow<'a, [u8]>),
     /// The text of a JSON value that is not a string.
     Json(Cow<'a, str>),
+    /// A hash, whose fields lie elsewhere.
+    Hash(HashHead),
+}
+
+/// What is stored of a hash under its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HashHead {
+    /// The number its fields are found by; no other hash has, or had, the same.
+    pub id: u64,
+    /// How many fields there are.
+    pub fields: u64,
 }
 
 impl<'a> Value<'a> {
@@ -41,6 +55,7 @@ impl<'a> Value<'a> {
             Value::Bytes(bytes) if bytes.first() == Some(&ESCAPE) => escaped(BYTES, bytes),
             Value::Bytes(bytes) => Cow::Borrowed(bytes),
             Value::Json(text) => escaped(JSON, text.as_bytes()),
+            Value::Hash(head) => escaped(HASH, &[head.id.to_be_bytes(), head.fields.to_be_bytes()].concat()),
         }
     }
 
@@ -52,6 +67,10 @@ impl<'a> Value<'a> {
                 Some(text) => Value::Json(Cow::Borrowed(text)),
                 None => Value::Bytes(Cow::Borrowed(stored)),
             },
+            [ESCAPE, HASH, head @ ..] if head.len() == 16 => {
+                let (id, fields) = head.split_at(8);
+                Value::Hash(HashHead { id: number(id), fields: number(fields) })
+            }
             [ESCAPE, BYTES, bytes @ ..] if bytes.first() == Some(&ESCAPE) => {
                 Value::Bytes(Cow::Borrowed(bytes))
             }
@@ -65,6 +84,10 @@ fn escaped(tag: u8, rest: &[u8]) -> Cow<'static, [u8]> {
     stored.extend_from_slice(&[ESCAPE, tag]);
     stored.extend_from_slice(rest);
     Cow::Owned(stored)
+}
+
+fn number(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 /// The text, if it is one JSON value that is not a string (V3). The check walks the text once, without recursion.
@@ -84,7 +107,9 @@ mod tests {
 
     #[test]
     fn golden() {
-        let cases: [(Value<'_>, &[u8]); 6] = [
+        let hash = Value::Hash(HashHead { id: 0x0102, fields: 3 });
+        let cases: [(Value<'_>, &[u8]); 7] = [
+            (hash, b"\xffH\0\0\0\0\0\0\x01\x02\0\0\0\0\0\0\0\x03"),
             (bytes(b""), b""),
             (bytes(b"text"), b"text"),
             (bytes(b"12"), b"12"),
@@ -100,8 +125,10 @@ mod tests {
 
     #[test]
     fn whatever_else_the_library_stored_is_plain_bytes() {
-        let cases: [&[u8]; 9] = [
+        let cases: [&[u8]; 11] = [
             b"\xff",
+            b"\xffH",
+            b"\xffH123456781234567",
             b"\xffJ",
             b"\xffB",
             b"\xffBx",

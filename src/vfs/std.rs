@@ -103,6 +103,17 @@ impl Vfs for StdVfs {
     }
 }
 
+/// Bytes that nobody can guess, for what guards a secret: there is no second best, so without them this fails.
+pub(crate) fn secret_bytes<const N: usize>() -> crate::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => Ok(bytes),
+        Err(error) => {
+            Err(crate::Error::io("draw random bytes", Path::new(""), io::Error::other(error.to_string())))
+        }
+    }
+}
+
 impl StdClock {
     /// A clock whose monotonic time starts now.
     #[must_use]

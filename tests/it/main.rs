@@ -15,6 +15,8 @@
 //! | [`golden`] | this build does not read what an earlier one wrote, or touches what a later one wrote |
 //! | [`read_only`] | whoever only looks on changes something, or sees a state that never was, or takes a busy writer for damage |
 //! | [`repair`] | what is sound is lost together with what is damaged, or nobody says what was |
+//! | [`security`] | the server lets in whom its operator keeps out, or the other way round |
+//! | [`operations`] | the server runs otherwise than its operator said, or cannot be started, watched and stopped |
 //! | [`pages`] | a walk that is interrupted misses a key, or gives one twice |
 //! | [`packages`] | what works on made-up keys does not work on real ones |
 //! | [`kill`] | the program is killed, and something it acknowledged is gone, or something nobody sent is there |
@@ -23,6 +25,7 @@
 //! | [`linear`] | threads at the same time see what no order of their operations explains |
 //! | `planted` | a test finds nothing because it cannot: bugs planted on purpose must be found (feature `planted-bugs`) |
 //! | [`seams`] | files, indexes or engines of a user are not given, or not held to, what the documentation promises |
+//! | `shell` | commands that are piped are misunderstood, refused ones pass unnoticed, a measurement measures nothing |
 //! | [`smoke`] | the first things a user would try do not work |
 //! | [`soak`] | after hours of work something has grown: memory, descriptors, threads, files, or the time that a write takes |
 //! | [`model`] | the database and a sorted map disagree after some sequence of operations, reopenings and power cuts |
@@ -61,6 +64,8 @@ mod linear;
 mod memory;
 mod model;
 #[cfg(feature = "cli")]
+mod operations;
+#[cfg(feature = "cli")]
 mod packages;
 mod pages;
 #[cfg(all(feature = "planted-bugs", feature = "cli"))]
@@ -72,6 +77,9 @@ mod ranges;
 mod read_only;
 mod repair;
 mod seams;
+#[cfg(feature = "cli")]
+mod security;
+mod shell;
 mod smoke;
 mod soak;
 mod stats;

@@ -268,6 +268,7 @@ fn meet(mut range: siltstone::Range, mut expected: &[Package], random: &mut Rand
 pub fn document(stored: &[u8]) -> String {
     match Stored::decode(stored) {
         Stored::Json(text) => text.into_owned(),
+        Stored::Hash(_) => panic!("nobody stored a hash"),
         Stored::Bytes(bytes) => Value::from(String::from_utf8_lossy(&bytes)).to_string(),
     }
 }

@@ -104,7 +104,7 @@ fn what_the_memory_does_not_suffice_for_is_refused_and_the_rest_served() {
     let mut lines = Vec::new();
     for _ in 0..3 {
         let mut client = server.connect();
-        let _ = client.stream.write_all(&vec![b'x'; 7 << 20]);
+        let _ = client.stream.write_all(&vec![b'{'; 7 << 20]);
         lines.push(client);
     }
     let refused = lines.iter_mut().map(|client| {

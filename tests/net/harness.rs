@@ -1,6 +1,6 @@
 //! A server on a thread of its own, and a blocking client.
 
-use siltstone::server::{Config, Server};
+use siltstone::server::{Config, Protocol, Server};
 use siltstone::store::StorageEngine;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -16,6 +16,13 @@ pub struct Running {
     pub addr: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// A port where nothing but JSON lines is spoken, whatever the first bytes are.
+pub fn json_lines() -> Config {
+    let mut config = Config::default();
+    config.protocol = Protocol::JsonLines;
+    config
 }
 
 /// A server with one thread for everything, so that whatever blocks it stops the test.

@@ -1,7 +1,8 @@
 //! The server over real sockets on the loopback address. Nothing here sleeps but the hostile clients, and every read has a
 //! deadline.
 //!
-//! `talk` the protocol's table, word by word · `framing` splits, pipelines, lines that are none · `limits` each limit of
+//! `client` our own client · `talk` the protocol's table, word by word · `auth` who is let in · `tls` encrypted · `web` metrics ·
+//! `framing` splits, pipelines, lines that are none · `limits` each limit of
 //! the configuration · `durability` what is answered when · `fairness` what takes long keeps
 //! nobody waiting · `concurrency` many clients · `misbehaviour` clients that
 //! do wrong beside one that does right · `hostile` many of them at once, against the real program · `linear` many clients, kills and restarts, explained by
@@ -16,7 +17,11 @@
     reason = "test code"
 )]
 
+mod auth;
+#[cfg(feature = "client")]
+mod client;
 mod concurrency;
+mod doors;
 mod durability;
 mod fairness;
 mod framing;
@@ -35,8 +40,13 @@ mod planted;
 #[allow(dead_code, reason = "tests/it uses the rest")]
 #[path = "../it/program.rs"]
 mod program;
+mod resp;
 #[cfg(feature = "cli")]
 #[allow(dead_code, reason = "tests/it uses the rest")]
 #[path = "../it/support.rs"]
 mod support;
 mod talk;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(feature = "metrics")]
+mod web;

@@ -1,6 +1,6 @@
 //! Clients that do wrong, beside one that does right and must not notice.
 
-use crate::harness::{OK, PING, error, ok, put, read, serve};
+use crate::harness::{OK, PING, error, json_lines, ok, put, read, serve};
 use siltstone::server::Config;
 use siltstone::store::{MemoryEngine, StorageEngine};
 use std::io::{ErrorKind, Write};
@@ -49,11 +49,15 @@ fn a_client_that_reads_late_gets_everything() {
 fn a_web_page_cannot_make_a_browser_write() {
     let engine = Arc::new(MemoryEngine::new());
     let server = serve(engine.clone(), Config::default());
+    let lines = serve(engine.clone(), json_lines());
     let body = put("k", "forged");
     for head in ["POST / HTTP/1.1", "GET /x HTTP/1.1", "PUT / HTTP/1.1\r\nHost: localhost"] {
         let mut client = server.connect();
         client
             .send(format!("{head}\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}\n", body.len() + 1));
+        assert_eq!(client.rest(), "-ERR Invalid request: this is not an HTTP server\r\n");
+        let mut client = lines.connect();
+        client.send(format!("{head}\r\n\r\n{body}\n"));
         assert_eq!(client.rest(), format!("{}\n", error("Invalid request: this is not an HTTP server")));
     }
     assert!(engine.get(b"k").unwrap().is_none());
@@ -80,7 +84,7 @@ fn clients_that_come_and_go_leave_nothing() {
 
 #[test]
 fn random_bytes_leave_the_server_standing() {
-    let server = serve(Arc::new(MemoryEngine::new()), Config::default());
+    let server = serve(Arc::new(MemoryEngine::new()), json_lines());
     let mut steady = server.connect();
     let seed = 0x0051_1757_u64;
     let mut state = seed;

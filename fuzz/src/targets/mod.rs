@@ -11,7 +11,7 @@ pub mod wire;
 pub type Target = fn(&[u8]);
 
 /// All of them, by the names of their programs and corpora.
-pub const ALL: [(&str, Target); 20] = [
+pub const ALL: [(&str, Target); 23] = [
     ("batch_decode", pieces::batch),
     ("block_decode", pieces::block),
     ("bounds", values::bounds),
@@ -30,8 +30,11 @@ pub const ALL: [(&str, Target); 20] = [
     ("properties_decode", pieces::properties),
     ("table_scan", files::table_scan),
     ("value_codec", values::value_codec),
-    ("wire_request", wire::wire_request),
-    ("wire_session", wire::wire_session),
+    ("wire_framed", wire::framed::wire_framed),
+    ("wire_request", wire::json_lines::wire_request),
+    ("wire_resp", wire::resp::wire_resp),
+    ("wire_session", wire::session::wire_session),
+    ("wire_text", wire::text::wire_text),
 ];
 
 /// The target of this name. A constant, so that nothing of the search is left in a fuzzing program.

@@ -7,7 +7,7 @@ use crate::history::Map;
 use crate::store::{FOLDER, options};
 use arbitrary::{Arbitrary, Unstructured};
 use siltstone::protocol::Reply;
-use siltstone::protocol::json_lines::encode;
+use siltstone::protocol::json_lines::{Asked, encode};
 use siltstone::store::{LsmEngine, MemoryEngine, Scan, StorageEngine, Value};
 use siltstone::vfs::mem::MemVfs;
 use siltstone::{Slice, WriteBatch};
@@ -29,7 +29,7 @@ pub fn value_codec(input: &[u8]) {
         assert!(!text.trim_start().starts_with('"'), "a string is plain bytes");
     }
     let mut line = Vec::new();
-    encode(&Reply::Value(Some(Slice::copy_of(input))), &mut line);
+    encode(&Reply::Value(Some(Slice::copy_of(input))), Asked::Other, &mut line);
     assert!(line.is_ascii() && line.ends_with(b"\n"));
     serde_json::from_slice::<serde::de::IgnoredAny>(&line).expect("a reply is JSON");
     if let Ok(text) = std::str::from_utf8(input)

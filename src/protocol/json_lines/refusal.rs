@@ -3,7 +3,7 @@
 //! The texts are part of the protocol: existing clients show them, and some look at them. Some carry a
 //! `"result":false` besides, for clients that look only there.
 
-use super::escape::push_string;
+use crate::protocol::json::push_string;
 use std::borrow::Cow;
 
 /// A line that is not carried out.
@@ -30,6 +30,10 @@ pub enum Refusal {
     BadLimit,
     /// The direction of a range is neither true nor false.
     BadReverse,
+    /// The time to live is not a whole number of seconds.
+    BadTtl,
+    /// An authentication without a password, or with a user or a password that is not a string.
+    BadCredentials,
     /// A command there is not; `None` when there is no command at all.
     UnknownCommand(String),
     /// The line is not JSON, or JSON that cannot be kept; and why.
@@ -65,6 +69,8 @@ impl Refusal {
             Refusal::BatchLengths | Refusal::BatchTooLong => BATCH_FAILED,
             Refusal::BadLimit => "Limit must be a whole number of entries",
             Refusal::BadReverse => "Reverse must be true or false",
+            Refusal::BadTtl => "Ttl must be a whole number of seconds",
+            Refusal::BadCredentials => "User and password must be strings",
             Refusal::UnknownCommand(name) => return format!("Unknown command: {name}").into(),
             Refusal::InvalidJson(why) => return format!("Invalid JSON: {why}").into(),
             Refusal::NotAnObject => "Invalid request: expected a JSON object",

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::Slice;
-use crate::protocol::{RangeRequest, Reply};
+use crate::protocol::{Credentials, RangeRequest, Reply};
 
 const LIMIT: usize = 1 << 20;
 
@@ -10,7 +10,7 @@ const LIMIT: usize = 1 << 20;
 fn read(line: &str) -> String {
     let input = format!("{line}\n");
     match Decoder::new(LIMIT).decode(input.as_bytes()) {
-        Decoded::Request { request, consumed } => {
+        Decoded::Request { request, consumed, .. } => {
             assert_eq!(consumed, input.len());
             describe(&request)
         }
@@ -41,7 +41,11 @@ fn describe(request: &Request<'_>) -> String {
     match request {
         Request::Ping => "ping".into(),
         Request::Get { key } => format!("get {}", show(key)),
-        Request::Put { key, value } => format!("put {} {}", show(key), show(&value.encode())),
+        Request::Put { key, value, ttl: None } => format!("put {} {}", show(key), show(&value.encode())),
+        Request::Put { key, value, ttl: Some(ttl) } => {
+            format!("put {} {} for {ttl} s", show(key), show(&value.encode()))
+        }
+        Request::Authenticate(Credentials { user, password }) => format!("auth {user:?} {}", show(password)),
         Request::Delete { key } => format!("delete {}", show(key)),
         Request::Range(RangeRequest { start, end, limit, reverse }) => {
             format!("range {} {} {limit:?} {reverse}", show(start), show(end))
@@ -50,6 +54,7 @@ fn describe(request: &Request<'_>) -> String {
             let pairs: Vec<_> = pairs.iter().map(|(k, v)| format!("{}={}", show(k), show(v))).collect();
             format!("batch {}", pairs.join(" "))
         }
+        other => panic!("no line asks for {other:?}"),
     }
 }
 
@@ -86,7 +91,7 @@ fn requests() {
         (r#"{"command":"put","key":"é😀","value":"x"}"#, "put é😀 x"),
         (r#"{"command":"put","key":"a","key":"b","value":"x"}"#, "put b x"),
         (r#"{"comm\u0061nd":"p\u0075t","key":"a","value":"x"}"#, "put a x"),
-        (r#"{"command":"put","key":"k","value":"v","ttl":{"any":[1]},"":null}"#, "put k v"),
+        (r#"{"command":"put","key":"k","value":"v","hint":{"any":[1]},"":null}"#, "put k v"),
         (r#"{"command":"read","key":"k"}"#, "get k"),
         (r#"{"command":"delete","key":"k"}"#, "delete k"),
         (r#"{"command":"read_key_range","start_key":"a","end_key":"b"}"#, "range a b None false"),
@@ -271,16 +276,27 @@ fn replies() {
             Reply::Entries(vec![(Slice::copy_of(b"\xff"), Slice::copy_of(b""))]),
             error("Key is not valid UTF-8"),
         ),
-        (Reply::NotFound, error_false("Failed to delete key or key not found")),
-        (Reply::PutRefused, error_false("Failed to put key-value pair")),
-        (Reply::BatchRefused, error_false("Failed to batch put key-value pairs")),
         (Reply::Failed("why \u{e9}".into()), error(r"Server error: why \u00e9")),
+        (Reply::LoginFirst, error("Authentication required")),
+        (Reply::Number(0), ok("0")),
+        (Reply::Map(vec![(Reply::bytes("a"), Reply::List(vec![Reply::Double(1.5)]))]), ok(r#"{"a":[1.5]}"#)),
     ];
     for (reply, expected) in cases {
-        let mut out = b"before".to_vec();
-        encode(&reply, &mut out);
-        assert_eq!(String::from_utf8(out).unwrap(), format!("before{expected}\n"), "{reply:?}");
+        check_reply(&reply, Asked::Other, &expected);
     }
+    let too_large = Reply::TooLarge("x".into());
+    check_reply(&Reply::Number(1), Asked::Delete, &ok("true"));
+    check_reply(&Reply::Number(0), Asked::Delete, &error_false("Failed to delete key or key not found"));
+    check_reply(&too_large, Asked::Delete, &error_false("Failed to delete key or key not found"));
+    check_reply(&too_large, Asked::Put, &error_false("Failed to put key-value pair"));
+    check_reply(&too_large, Asked::Batch, &error_false("Failed to batch put key-value pairs"));
+}
+
+#[track_caller]
+fn check_reply(reply: &Reply, asked: Asked, expected: &str) {
+    let mut out = b"before".to_vec();
+    encode(reply, asked, &mut out);
+    assert_eq!(String::from_utf8(out).unwrap(), format!("before{expected}\n"), "{reply:?}");
 }
 
 /// All that a decoder gives for `input` when it arrives in pieces of the given length.
@@ -296,7 +312,7 @@ fn decode_in_pieces(input: &[u8], piece: usize) -> Vec<String> {
                 }
                 end = input.len().min(end + piece);
             }
-            Decoded::Request { request, consumed } => {
+            Decoded::Request { request, consumed, .. } => {
                 seen.push(describe(&request));
                 start += consumed;
             }
@@ -378,7 +394,7 @@ fn mutated_lines_give_one_answer_each() {
         let mut out = Vec::new();
         match Decoder::new(LIMIT).decode(&line) {
             Decoded::Request { request: Request::Put { value, .. }, .. } => {
-                encode(&Reply::Value(Some(Slice::copy_of(&value.encode()))), &mut out);
+                encode(&Reply::Value(Some(Slice::copy_of(&value.encode()))), Asked::Other, &mut out);
                 assert_eq!(
                     member(&out, "result"),
                     member(&line, "value"),
@@ -386,7 +402,7 @@ fn mutated_lines_give_one_answer_each() {
                     show(&line)
                 );
             }
-            Decoded::Request { .. } => encode(&Reply::Done, &mut out),
+            Decoded::Request { .. } => encode(&Reply::Done, Asked::Other, &mut out),
             Decoded::Refused { refusal, .. } | Decoded::Broken { refusal } => refusal.encode(&mut out),
             Decoded::Incomplete { consumed } => {
                 assert!(line.trim_ascii().is_empty() && consumed == line.len(), "seed {seed} round {round}");

@@ -118,7 +118,7 @@ fn no_feature_brings_planted_bugs_with_it() {
 
 fn read_repo(root: &Path) -> Repo {
     let mut files = Vec::new();
-    for folder in ["src", "tests", "benches", "examples", "fuzz", "docs", ".ci", ".cargo"] {
+    for folder in ["src", "tests", "benches", "examples", "fuzz", "docs", "packaging", ".ci", ".cargo"] {
         collect(root, folder, &mut files);
     }
     for file in ["Cargo.toml", "README.md", "CHANGELOG.md"] {

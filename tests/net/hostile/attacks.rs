@@ -179,6 +179,8 @@ impl Attacker {
     /// Sends, reads to the end, and looks at every reply. Nothing is said of a connection that was refused or broke.
     fn converse(&mut self, bytes: &[u8]) {
         let Some(mut stream) = self.connect() else { return };
+        // The first line tells the server that this is about lines of JSON, whatever comes after it.
+        let bytes = &[b"{\"command\":\"ping\"}\n", bytes].concat()[..];
         if stream.write_all(bytes).and_then(|()| stream.shutdown(Shutdown::Write)).is_err() {
             return;
         }
@@ -279,7 +281,7 @@ impl Attacker {
 
     fn oversize(&mut self) -> usize {
         let Some(mut stream) = self.connect() else { return 0 };
-        let piece = vec![b'x'; 1 << 20];
+        let piece = vec![b'{'; 1 << 20];
         for _ in 0..65 {
             if stream.write_all(&piece).is_err() {
                 break;

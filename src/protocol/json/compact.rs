@@ -19,7 +19,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 /// The stored form of an array, object, number or word.
-pub(super) fn compact(text: &str) -> Cow<'_, str> {
+pub(in crate::protocol) fn compact(text: &str) -> Cow<'_, str> {
     let plain = match text.bytes().any(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b'\\')) {
         true => Cow::Owned(respell(text)),
         false => Cow::Borrowed(text),

@@ -8,7 +8,7 @@ const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// The most bytes that `text` has when it is escaped, without quotes: of a character above U+007E six for every two of its
 /// bytes at most.
-pub(super) fn most_escaped(text: &[u8]) -> usize {
+pub(in crate::protocol) fn most_escaped(text: &[u8]) -> usize {
     let most = |byte: &u8| match byte {
         b'"' | b'\\' => 2,
         b' '..=b'~' => 1,
@@ -19,7 +19,7 @@ pub(super) fn most_escaped(text: &[u8]) -> usize {
 }
 
 /// Appends `text` as a JSON string.
-pub(super) fn push_string(out: &mut Vec<u8>, text: &str) {
+pub(in crate::protocol) fn push_string(out: &mut Vec<u8>, text: &str) {
     out.reserve(text.len() + 2);
     out.push(b'"');
     push_runs(out, text, |byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\', push_char);
@@ -27,7 +27,7 @@ pub(super) fn push_string(out: &mut Vec<u8>, text: &str) {
 }
 
 /// Appends JSON text. Line ends in it are left out: they can only stand between tokens, and would end the reply.
-pub(super) fn push_json(out: &mut Vec<u8>, text: &str) {
+pub(in crate::protocol) fn push_json(out: &mut Vec<u8>, text: &str) {
     out.reserve(text.len());
     push_runs(
         out,

@@ -10,7 +10,7 @@
 pub const MAX_DEPTH: usize = 100;
 
 /// True when `text` is nested deeper than [`MAX_DEPTH`].
-pub(super) fn too_deep(text: &[u8]) -> bool {
+pub(in crate::protocol) fn too_deep(text: &[u8]) -> bool {
     // Few lines have that many brackets at all, and counting them costs next to nothing.
     if memchr::memchr2_iter(b'[', b'{', text).count() <= MAX_DEPTH {
         return false;
@@ -32,7 +32,7 @@ pub(super) fn too_deep(text: &[u8]) -> bool {
 }
 
 /// True when a `\u` escape in `text` is half of a surrogate pair without the other half: no character, so no UTF-8.
-pub(super) fn has_lone_surrogate(text: &[u8]) -> bool {
+pub(in crate::protocol) fn has_lone_surrogate(text: &[u8]) -> bool {
     let mut rest = text;
     while let Some(at) = memchr::memchr(b'\\', rest) {
         let escape = rest.get(at..).unwrap_or_default();
@@ -58,7 +58,7 @@ fn unit(text: &[u8]) -> Option<u16> {
 }
 
 /// The offset of the quote that ends the string that begins at `start`; the end of the text when none does.
-pub(super) fn string_end(text: &[u8], start: usize) -> usize {
+pub(in crate::protocol) fn string_end(text: &[u8], start: usize) -> usize {
     let mut at = start + 1;
     loop {
         let Some(found) = text.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) else {
@@ -73,13 +73,13 @@ pub(super) fn string_end(text: &[u8], start: usize) -> usize {
 }
 
 /// The texts of the elements of an array.
-pub(super) struct Elements<'a> {
+pub(in crate::protocol) struct Elements<'a> {
     text: &'a str,
     at: usize,
 }
 
 /// The elements of `array`, or `None` when it is not an array.
-pub(super) fn elements(array: &str) -> Option<Elements<'_>> {
+pub(in crate::protocol) fn elements(array: &str) -> Option<Elements<'_>> {
     array.starts_with('[').then_some(Elements { text: array, at: 1 })
 }
 

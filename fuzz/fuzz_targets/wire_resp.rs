@@ -1,0 +1,8 @@
+//! The target `wire_resp`, see `siltstone_fuzz::targets::ALL`.
+#![no_main]
+
+use siltstone_fuzz::targets::{Target, target};
+
+const TARGET: Target = target("wire_resp");
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| TARGET(input));
