@@ -6,7 +6,8 @@
 //! pass              from input to answers, without waiting
 //! door              which protocol it is
 //! answers           what one pass has to say
-//! service, requests a request to a reply, over a dataset
+//! execute, requests a request to a reply
+//! service           the data, and all that is known of it and of clients
 //! commands          those of Redis
 //! session, clients  what is known of a client, by itself and by others
 //! users, password, tokens, gate    who may do what, and who is let in

@@ -5,7 +5,7 @@ use super::json_lines::{MAX_LINE, check_reply, refused};
 use siltstone::Slice;
 use siltstone::protocol::json_lines::{Asked, Decoded, Decoder, encode};
 use siltstone::protocol::{Denial, Pairs, RangeRequest, Reply, Request};
-use siltstone::server::{Config, Server};
+use siltstone::server::{Config, Protocol, Server};
 use siltstone::store::MemoryEngine;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,6 +33,7 @@ pub fn wire_session(input: &[u8]) {
 async fn converse(input: &[u8]) -> Vec<u8> {
     let mut config = Config::default();
     config.max_line_bytes = MAX_LINE;
+    config.protocol = Protocol::JsonLines;
     let server =
         Server::bind("127.0.0.1:0", Arc::new(MemoryEngine::new()), config).await.expect("a free port");
     let address = server.local_addr();
