@@ -5,6 +5,7 @@
 
 use super::config::{self, Flags};
 use super::open::DataDir;
+use super::password;
 use anyhow::Context;
 use clap::Args;
 use siltstone::client::{Client, ClientOptions, Error};
@@ -57,7 +58,7 @@ impl Login {
         let first = Client::connect_with(address, options);
         match first {
             Err(error) if error.is_server_code("NOAUTH") && std::io::stdin().is_terminal() => {
-                *options = options.clone().password(ask_password()?);
+                *options = options.clone().password(password::ask()?);
                 Ok(Client::connect_with(address, options)?)
             }
             Err(error @ Error::Server { .. }) if error.is_server_code("NOAUTH") => Err(error).context(
@@ -66,11 +67,6 @@ impl Login {
             other => Ok(other?),
         }
     }
-}
-
-/// Asks whoever sits at the terminal, without showing what is typed.
-pub fn ask_password() -> anyhow::Result<String> {
-    rpassword::prompt_password("password: ").context("could not read a password from the terminal")
 }
 
 /// The address to ask: the one given, or where the server of this configuration listens.

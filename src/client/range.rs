@@ -13,6 +13,7 @@ use super::error::{Error, Result};
 use super::pipeline::Pipeline;
 use super::value::Value;
 use super::wire::Wire;
+use crate::store::behind_prefix;
 use std::collections::VecDeque;
 use std::ops::Bound::{self, Excluded, Included, Unbounded};
 use std::ops::RangeBounds;
@@ -147,16 +148,4 @@ fn end(bound: &Bound<Vec<u8>>) -> Vec<u8> {
         Included(key) | Excluded(key) if key == b"+" => b"+\0".to_vec(),
         Included(key) | Excluded(key) => key.clone(),
     }
-}
-
-/// The first bytes behind all that begin with a prefix, if there are any.
-fn behind_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
-    let mut end = prefix.to_vec();
-    while let Some(last) = end.pop() {
-        if last < u8::MAX {
-            end.push(last + 1);
-            return Some(end);
-        }
-    }
-    None
 }

@@ -21,7 +21,6 @@ use super::service::Service;
 use super::session::Session;
 use super::tally::Tally;
 use super::users::Question;
-use crate::dataset::Halt;
 use crate::dataset::gather::Gather;
 use crate::dataset::locks::Held;
 use crate::dataset::spaces::Space;
@@ -111,7 +110,10 @@ impl Service {
             return Step::Flush;
         }
         match asking.gather.put(&self.data, asking.session.database, key, value, expiry) {
-            Ok(()) => Step::Gathered,
+            Ok(()) => {
+                asking.tally.puts += 1;
+                Step::Gathered
+            }
             Err(error) if asking.gather.is_empty() => done(refusal(&error, describe(&error))),
             Err(_) => Step::Flush,
         }
@@ -139,10 +141,9 @@ impl Service {
             Ok(Outcome::Silence) => Step::Silent,
             Ok(Outcome::HangUp) => Step::HangUp,
             Err(Refusal::Error(text)) => done(Reply::Error(text)),
-            Err(Refusal::Elsewhere | Refusal::Halt(Halt::Slow)) => Step::Elsewhere,
+            Err(Refusal::Elsewhere) => Step::Elsewhere,
             Err(Refusal::Pause(length)) => Step::Later(Later::Pause(length)),
-            Err(Refusal::Halt(Halt::WrongType)) => Refusal::from(Halt::WrongType).into(),
-            Err(Refusal::Halt(Halt::Engine(error))) => done(refusal(&error, describe(&error))),
+            Err(Refusal::Engine(error)) => done(refusal(&error, describe(&error))),
             Err(Refusal::Verify { user, password }) => {
                 let credentials = Credentials { user: user.map(Into::into), password: password.into() };
                 Step::Later(Later::Verify(Question::User(credentials)))
@@ -164,6 +165,7 @@ impl Service {
             let most = self.config.max_line_bytes;
             return commands::transactions::enqueue(asking.session, args, most).map_or(Step::Silent, done);
         }
+        asking.session.last = spec.name;
         let writes = spec.has(Flag::Write) || spec.name == "exec";
         if let Some(left) = self.pause.left(writes).filter(|_| spec.name != "client") {
             return Step::Later(Later::Pause(left));
@@ -177,7 +179,6 @@ impl Service {
                 Ok(set) => set,
                 Err(refusal) => return self.step(Err(refusal)),
             };
-            asking.tally.puts += 1;
             if set.is_blind() {
                 let expiry = set.expiry(|| self.data.engine().now());
                 return self.gather(asking, set.key, &Value::Bytes(set.value.into()), expiry);
@@ -187,6 +188,7 @@ impl Service {
             }
             let held = self.data.stripes().lock(asking.session.database, set.key);
             let outcome = self.on_data(asking, held, |txn| set.run(txn));
+            asking.tally.puts += u64::from(matches!(outcome, Ok(Outcome::Commit(..))));
             return self.step(outcome);
         }
         if !asking.gather.is_empty() {
@@ -245,16 +247,6 @@ impl Service {
         }
         let name = shown(args.name(), SHOWN);
         done(Reply::error(format!("ERR unknown command '{name}', with args beginning with: {rest}")))
-    }
-}
-
-impl From<Refusal> for Step {
-    /// For refusals that are answered at once.
-    fn from(refusal: Refusal) -> Step {
-        match refusal {
-            Refusal::Error(text) => done(Reply::Error(text)),
-            _ => Step::Elsewhere,
-        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What comes of a command, and why there may be no reply.
 
+use crate::Error;
 use crate::dataset::Halt;
 use crate::protocol::Reply;
 use crate::protocol::resp::WRONG_TYPE;
@@ -15,8 +16,8 @@ pub(super) type Answered = Result<Reply, Refusal>;
 pub(super) enum Refusal {
     /// It is answered by this error; nothing was done.
     Error(Cow<'static, str>),
-    /// It stopped before it had done anything.
-    Halt(Halt),
+    /// The engine could not; nothing was done.
+    Engine(Error),
     /// It takes long, and has to be carried out where blocking is allowed.
     Elsewhere,
     /// It is carried out again after this long.
@@ -35,14 +36,14 @@ impl From<Halt> for Refusal {
         match halt {
             Halt::Slow => Refusal::Elsewhere,
             Halt::WrongType => Refusal::Error(WRONG_TYPE.into()),
-            halt @ Halt::Engine(_) => Refusal::Halt(halt),
+            Halt::Engine(error) => Refusal::Engine(error),
         }
     }
 }
 
-impl From<crate::Error> for Refusal {
-    fn from(error: crate::Error) -> Refusal {
-        Refusal::Halt(Halt::Engine(error))
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Refusal {
+        Refusal::Engine(error)
     }
 }
 

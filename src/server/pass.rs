@@ -142,7 +142,7 @@ impl Pass {
                 break Stop::Length;
             }
         };
-        self.session.client.about.lock().last = Some(began);
+        self.session.show(began);
         self.tally.settle(&service.metrics);
         self.flush(service).unwrap_or(stop)
     }

@@ -29,18 +29,18 @@ impl Service {
             Request::Get { key } => self.get(asking, key),
             Request::Range(range) => self.range(asking, range).unwrap_or_else(|error| failed(&error)),
             Request::Delete { key } => {
-                asking.tally.deletes += 1;
                 let held = self.data.stripes().lock(asking.session.database, key);
                 let deleted = self.on_data(asking, held, |txn| Ok(Reply::Number(txn.delete(key)?.into())));
+                asking.tally.deletes += u64::from(is_done(&deleted));
                 self.step(deleted)
             }
             Request::Expire { key, ttl } => {
-                asking.tally.puts += 1;
                 let held = self.data.stripes().lock(asking.session.database, key);
                 let changed = self.on_data(asking, held, |txn| {
                     let expiry = ttl.map(|seconds| expiry_after(txn.now(), seconds.saturating_mul(1000)));
                     Ok(Reply::Number(txn.set_expiry(key, expiry)?.into()))
                 });
+                asking.tally.puts += u64::from(is_done(&changed));
                 self.step(changed)
             }
             Request::Batch(_) if !self.data.capabilities().atomic_batches => {
@@ -67,13 +67,11 @@ impl Service {
     }
 
     fn put(&self, asking: &mut Asking<'_>, key: &[u8], value: &Value<'_>, ttl: Option<i64>) -> Step {
-        asking.tally.puts += 1;
         let expiry = ttl.map(|s| expiry_after(self.data.engine().now(), s.saturating_mul(1000)));
         self.gather(asking, key, value, expiry)
     }
 
     fn batch(&self, asking: &mut Asking<'_>, pairs: &Pairs) -> Result<Outcome, Refusal> {
-        asking.tally.puts += pairs.len() as u64;
         // It has no place in the order.
         if pairs.is_empty() {
             return Ok(Reply::Done.into());
@@ -94,6 +92,7 @@ impl Service {
         let _alone = (batch.byte_len() > LONG_BYTES).then(|| self.writing_long.lock());
         let commit = self.data.engine().write(batch, None)?;
         pairs.iter().for_each(|(key, _)| held.mark(database, key));
+        asking.tally.puts += pairs.len() as u64;
         Ok(Outcome::Commit(commit, Reply::Done))
     }
 
@@ -142,6 +141,11 @@ impl Service {
 fn is_for_strangers(request: &Request<'_>) -> bool {
     use Request::{Action, Authenticate, CreateDatabase, Login, Ping, Quit};
     matches!(request, Ping | Authenticate(_) | Quit | Login { .. } | CreateDatabase { .. } | Action { .. })
+}
+
+/// Whether a request was carried out, and is not begun anew: that is counted once.
+fn is_done(outcome: &Result<Outcome, Refusal>) -> bool {
+    matches!(outcome, Ok(Outcome::Reply(_) | Outcome::Commit(..)))
 }
 
 fn failed(error: &Error) -> Step {

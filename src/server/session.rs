@@ -7,6 +7,7 @@ use crate::protocol::resp::Version;
 use crate::protocol::resp::args::OwnedArgs;
 use std::sync::Arc;
 use std::time::SystemTime;
+use tokio::time::Instant;
 
 /// The state of one client.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub(super) struct Session {
     pub(super) has_slept: bool,
     /// How many logins failed since one did not.
     pub(super) failures: u8,
+    /// The name of the last command.
+    pub(super) last: &'static str,
     /// The database its keys are of.
     pub(super) database: u8,
     /// The version of RESP that it reads.
@@ -74,12 +77,21 @@ impl Session {
             verdict: None,
             has_slept: false,
             failures: 0,
+            last: "",
             database: 0,
             version: Version::V2,
             queue: None,
             watching: Watching::default(),
             replies: Replies::On,
         }
+    }
+
+    /// Lets others see what changes with each command, once a pass.
+    pub(super) fn show(&self, at: Instant) {
+        let mut about = self.client.about.lock();
+        about.last = Some(at);
+        about.command = self.last;
+        about.queued = self.queue.as_ref().map_or(-1, |queue| queue.commands.len() as i64);
     }
 
     /// From now on it is known who this is.

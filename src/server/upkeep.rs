@@ -61,17 +61,20 @@ impl Sweep {
 impl Service {
     /// The counters of the text protocol, in its order.
     pub(super) fn stats(&self) -> Reply {
-        let metrics = &self.metrics;
+        let (metrics, engine) = (&self.metrics, self.engine_stats());
+        // Blocks, each with many keys.
+        let evicted = number(&engine, &["cache", "evictions"]);
+        let cached = number(&engine, &["cache", "inserts"]).saturating_sub(evicted);
         let last = match self.last_compaction.load(Relaxed) {
             0 => "None".into(),
             seconds => seconds.to_string(),
         };
         Reply::Table(vec![
             ("keys_in_index", self.count_keys(0).to_string()),
-            ("keys_in_cache", self.engine_number(&["cache", "blocks"]).to_string()),
+            ("keys_in_cache", cached.to_string()),
             ("put_count", metrics.puts.load(Relaxed).to_string()),
             ("delete_count", metrics.deletes.load(Relaxed).to_string()),
-            ("file_size_bytes", self.engine_number(&["table_bytes"]).to_string()),
+            ("file_size_bytes", number(&engine, &["table_bytes"]).to_string()),
             ("last_compaction_time", last),
         ])
     }
@@ -81,12 +84,9 @@ impl Service {
         self.counting.count(&self.data, database)
     }
 
-    /// A number out of what the engine counts; 0 when it has none by that name.
-    pub(super) fn engine_number(&self, path: &[&str]) -> u64 {
-        let stats: Option<serde_json::Value> = serde_json::from_str(&self.data.engine().stats_json()).ok();
-        let found =
-            stats.as_ref().and_then(|stats| path.iter().try_fold(stats, |value, name| value.get(name)));
-        found.and_then(serde_json::Value::as_u64).unwrap_or(0)
+    /// What the engine counts.
+    pub(super) fn engine_stats(&self) -> serde_json::Value {
+        serde_json::from_str(&self.data.engine().stats_json()).unwrap_or_default()
     }
 
     /// Merges all files. It takes long.
@@ -136,4 +136,10 @@ impl Service {
         }
         session.client.about.lock().watched = 0;
     }
+}
+
+/// A number out of what the engine counts; 0 when it has none by that name.
+pub(super) fn number(stats: &serde_json::Value, path: &[&str]) -> u64 {
+    let found = path.iter().try_fold(stats, |value, name| value.get(name));
+    found.and_then(serde_json::Value::as_u64).unwrap_or(0)
 }

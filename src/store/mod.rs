@@ -324,6 +324,19 @@ impl<'a> Scan<'a> {
     }
 }
 
+/// The first bytes behind all that begin with a prefix, if there are any: the upper end of a scan over them.
+#[must_use]
+pub fn behind_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if last < u8::MAX {
+            end.push(last + 1);
+            return Some(end);
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -377,5 +390,13 @@ mod tests {
                 Scan::between(lower.as_ref().map(|k| k.as_bytes()), upper.as_ref().map(|k| k.as_bytes()));
             assert_eq!(scan.is_empty(), empty, "{lower:?} {upper:?}");
         }
+    }
+
+    #[test]
+    fn what_lies_behind_a_prefix() {
+        assert_eq!(behind_prefix(b"user:").as_deref(), Some(&b"user;"[..]));
+        assert_eq!(behind_prefix(b"a\xff\xff").as_deref(), Some(&b"b"[..]));
+        assert_eq!(behind_prefix(b"\xff"), None);
+        assert_eq!(behind_prefix(b""), None);
     }
 }

@@ -141,7 +141,7 @@ impl Clock for StdClock {
     /// Random bits name databases apart and jitter waits; they guard no secret. So where the operating system has none
     /// to give (it always does once it has booted), the nanoseconds of the clock are better than a failure.
     fn random(&self) -> u64 {
-        getrandom::u64().unwrap_or_else(|_| {
+        secret_bytes().map(u64::from_le_bytes).unwrap_or_else(|_| {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             (now.as_secs().rotate_left(32) ^ u64::from(now.subsec_nanos()))
                 .wrapping_mul(0x9e37_79b9_7f4a_7c15)

@@ -51,6 +51,8 @@ mod errors;
 mod events;
 mod expiry;
 mod faults;
+#[path = "../common/footprint.rs"]
+mod footprint;
 mod futures;
 mod golden;
 mod history;

@@ -95,6 +95,8 @@ fn lines_of_text() {
     ];
     assert_eq!(names, expected);
     assert!(stats.contains("keys_in_index: 1\n"), "{stats}");
+    // Five puts and three changes of an expiry, one of them of a key that is not there; two deletions, one of nothing.
+    assert!(stats.contains("put_count: 8\ndelete_count: 2\n"), "{stats}");
     // Many at a time: none waits for another to end.
     let mut other = OneCall::to(&server);
     assert_eq!(other.receive(), GREETING);

@@ -24,6 +24,10 @@ mod concurrency;
 mod doors;
 mod durability;
 mod fairness;
+#[cfg(feature = "cli")]
+#[allow(dead_code, reason = "tests/it uses the rest")]
+#[path = "../common/footprint.rs"]
+mod footprint;
 mod framing;
 mod gated;
 mod harness;

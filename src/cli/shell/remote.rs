@@ -6,7 +6,8 @@
 //!      say nothing for long; then it is made anew first, and nothing is lost but a transaction that had begun; then
 //!      the command is not sent at all.
 
-use crate::cli::server_access::{self, Login};
+use crate::cli::password;
+use crate::cli::server_access::Login;
 use anyhow::{Context, anyhow, bail};
 use siltstone::client::{Client, ClientOptions, Error, Value};
 
@@ -59,7 +60,7 @@ impl Remote {
             }
             eprintln!("the server had closed the connection: connected again");
         }
-        let asked = asks_password(words).then(server_access::ask_password).transpose()?;
+        let asked = asks_password(words).then(password::ask).transpose()?;
         let extra = asked.iter().map(String::as_bytes);
         match self.client.command(words.iter().map(Vec::as_slice).chain(extra)) {
             Ok(value) => {

@@ -79,7 +79,7 @@ pub(super) fn cluster(call: &mut Call<'_>) -> Result<Outcome, Refusal> {
     error("ERR This instance has cluster support disabled")
 }
 
-/// ACL WHOAMI | USERS | LIST
+/// ACL WHOAMI | USERS
 pub(super) fn acl(call: &mut Call<'_>) -> Result<Outcome, Refusal> {
     let name = call.session.user.as_ref().map_or("default", |user| user.name.as_str());
     Ok(match call.args.at(1) {
@@ -177,7 +177,6 @@ pub(super) fn config(call: &mut Call<'_>) -> Result<Outcome, Refusal> {
 fn parameters(call: &Call<'_>) -> Vec<(&'static str, String)> {
     let (service, config) = (call.service, &call.service.config);
     vec![
-        ("appendfsync", "always".into()),
         ("appendonly", "yes".into()),
         ("bind", call.session.client.local.ip().to_string()),
         ("databases", crate::dataset::spaces::DATABASES.to_string()),

@@ -5,6 +5,7 @@ use super::{Call, Outcome, Refusal};
 use crate::dataset::spaces::DATABASES;
 use crate::protocol::Reply;
 use crate::server::service::Service;
+use crate::server::upkeep::number;
 use crate::sync::plain::atomic::Ordering::Relaxed;
 use std::fmt::Write;
 
@@ -77,14 +78,16 @@ fn clients(service: &Service, out: &mut String) -> std::fmt::Result {
 }
 
 fn memory(service: &Service, out: &mut String) -> std::fmt::Result {
-    let used = service.engine_number(&["memory", "used_bytes"]);
+    // By the names under which the engine tells its memory.
+    const USES: [&str; 5] = ["write_buffer_bytes", "cache_bytes", "table_bytes", "log_bytes", "work_bytes"];
+    let stats = service.engine_stats();
+    let used = USES.iter().map(|part| number(&stats, &["memory", part])).sum();
     lines!(out,
         "used_memory": used,
         "used_memory_human": human(used),
-        "used_memory_peak": used,
-        "maxmemory": service.engine_number(&["memory", "budget_bytes"]),
+        "maxmemory": 0,
         "maxmemory_policy": "noeviction",
-        "mem_fragmentation_ratio": "1.00",
+        "memory_budget": number(&stats, &["memory", "budget_bytes"]),
     )
 }
 
@@ -109,7 +112,7 @@ fn persistence(service: &Service, out: &mut String) -> std::fmt::Result {
         "aof_enabled": 1,
         "aof_rewrite_in_progress": 0,
         "aof_last_write_status": "ok",
-        "table_bytes": service.engine_number(&["table_bytes"]),
+        "table_bytes": number(&service.engine_stats(), &["table_bytes"]),
     )
 }
 
@@ -122,7 +125,6 @@ fn stats(service: &Service, out: &mut String) -> std::fmt::Result {
         "total_net_input_bytes": metrics.bytes_in.load(Relaxed),
         "total_net_output_bytes": metrics.bytes_out.load(Relaxed),
         "rejected_connections": metrics.rejected.load(Relaxed),
-        "expired_keys": 0,
         "evicted_keys": 0,
         "keyspace_hits": metrics.hits.load(Relaxed),
         "keyspace_misses": metrics.misses.load(Relaxed),

@@ -16,7 +16,7 @@ use crate::dataset::txn::{Entry, Txn};
 use crate::protocol::Reply;
 use crate::protocol::resp::Args;
 use crate::server::snapshots::MAX_SNAPSHOTS;
-use crate::store::{Direction, Entries, Scan, Value, View};
+use crate::store::{Direction, Entries, Scan, Value, View, behind_prefix};
 use crate::{KeyspaceRef, Slice};
 use std::ops::Bound::{self, Excluded, Included, Unbounded};
 
@@ -93,18 +93,6 @@ fn value_of(stored: &Slice) -> Reply {
 fn bounds<'a>(args: Args<'a>, from: usize) -> (Bound<&'a [u8]>, Bound<&'a [u8]>) {
     let bound = |arg: &'a [u8], open: &[u8]| if arg == open { Unbounded } else { Included(arg) };
     (bound(args.at(from), b"-"), bound(args.at(from + 1), b"+"))
-}
-
-/// The first bytes behind all that begin with a prefix, if there are any.
-fn behind_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
-    let mut end = prefix.to_vec();
-    while let Some(last) = end.pop() {
-        if last < u8::MAX {
-            end.push(last + 1);
-            return Some(end);
-        }
-    }
-    None
 }
 
 /// SS.RANGE
@@ -184,17 +172,4 @@ pub(super) fn compact(call: &mut Call<'_>) -> Result<Outcome, Refusal> {
 /// SS.STATS: what the engine counts, as one JSON text.
 pub(super) fn stats(call: &mut Call<'_>) -> Result<Outcome, Refusal> {
     Ok(Reply::bytes(call.service.data.engine().stats_json()).into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_lies_behind_a_prefix() {
-        assert_eq!(behind_prefix(b"user:").as_deref(), Some(&b"user;"[..]));
-        assert_eq!(behind_prefix(b"a\xff\xff").as_deref(), Some(&b"b"[..]));
-        assert_eq!(behind_prefix(b"\xff"), None);
-        assert_eq!(behind_prefix(b""), None);
-    }
 }

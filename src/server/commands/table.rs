@@ -81,7 +81,7 @@ const fn walk(name: &'static str, arity: i32, run: super::OnServer, keys: Keys) 
     Spec { name, arity, run: Run::Server(run), lock: Lock::None, flags: READ, keys }
 }
 
-/// All of them, in the order of the issue of Redis's own documentation: connection, server, keys, strings, transactions,
+/// All of them, by family: connection, server, keys, strings, transactions,
 /// hashes; then our own.
 // tidy: long because it is a table, one line a command.
 static ALL: &[Spec] = &[

@@ -132,7 +132,7 @@ fn run_all(call: &mut Call<'_>, queue: &Queue) -> Result<Outcome, Refusal> {
         let reply = match run_one(call, &mut txn, spec, args) {
             Ok(reply) => reply,
             Err(Refusal::Error(text)) => Reply::Error(text),
-            Err(Refusal::Halt(crate::dataset::Halt::Engine(failed))) => Reply::Failed(describe(&failed)),
+            Err(Refusal::Engine(failed)) => Reply::Failed(describe(&failed)),
             Err(other) => {
                 call.session.database = database;
                 return Err(other);

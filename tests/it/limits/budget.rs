@@ -8,6 +8,7 @@
 //!   was made; a large entry as the value, the batch and the record, and twice in a flush and in a compaction
 //!   beside it: with what the allocator keeps of these, ten times.
 
+use crate::footprint;
 use crate::support::Random;
 use siltstone::{Compression, Db, Durability, Options, WriteBatch};
 use std::path::Path;
@@ -125,9 +126,9 @@ fn reads(db: &Db) {
 
 /// What this process has, in bytes.
 fn anonymous() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
-    line.trim().strip_suffix("kB").unwrap().trim().parse::<usize>().unwrap() * 1024
+    let bytes = footprint::of("self", footprint::ANONYMOUS);
+    assert!(bytes > 0, "nothing was measured");
+    usize::try_from(bytes).unwrap()
 }
 
 /// Ends the measuring, also when the work panics.

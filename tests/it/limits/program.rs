@@ -2,10 +2,11 @@
 
 use super::descriptors::many_tables;
 use super::limited;
+use crate::footprint;
 use crate::program::{Place, Server};
 use serde_json::{Value, json};
 use siltstone::Db;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -82,6 +83,44 @@ fn hundreds_of_tables_and_clients_get_along_with_64_descriptors() {
     assert!(db.recovery().clean);
     assert!(db.prefix("new").all(|entry| entry.unwrap().1 == value.as_bytes()));
     assert_eq!(db.iter().count(), 300 * 40 + 300);
+}
+
+/// What a connection that says nothing may cost: ten thousand of them stay below 150 MiB.
+const IDLE_BYTES: u64 = 15 << 10;
+
+/// How many they are says `SILTSTONE_IDLE_CONNECTIONS`; this process and the program need a descriptor for each.
+#[test]
+fn idle_connections_cost_little_and_are_still_served() {
+    let many = std::env::var("SILTSTONE_IDLE_CONNECTIONS").map_or(400, |n| n.parse().unwrap());
+    let place = Place::new();
+    let mut command = place.command(&SERVE);
+    command.env("SILTSTONE_LIMITS_MAX_CONNECTIONS", (many + 10).to_string());
+    let mut server = Server::run(command);
+    let connect = || {
+        let mut client = TcpStream::connect(&server.address).unwrap();
+        client.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        says(&mut client, "PING\r\n", "+PONG\r\n");
+        client
+    };
+    drop(connect());
+    let resident = || footprint::of(&server.id().to_string(), footprint::RESIDENT);
+    let before = resident();
+    let mut clients: Vec<TcpStream> = (0..many).map(|_| connect()).collect();
+    let grown = resident().saturating_sub(before);
+    println!("{many} idle connections: {before} bytes resident before they came, {grown} more with them");
+    assert!(grown <= many * IDLE_BYTES, "{grown} bytes for {many} connections");
+    for client in &mut clients {
+        says(client, "SET key value\r\n", "+OK\r\n");
+    }
+    assert_eq!(server.stop(), "");
+}
+
+#[track_caller]
+fn says(client: &mut TcpStream, request: &str, reply: &str) {
+    client.write_all(request.as_bytes()).unwrap();
+    let mut said = vec![0; reply.len()];
+    client.read_exact(&mut said).unwrap();
+    assert_eq!(String::from_utf8(said).unwrap(), reply);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The work: what the threads do to the database, and what they know of it.
 
+use crate::footprint;
 use crate::support::Random;
 use siltstone::{Db, WriteBatch};
 use std::collections::BTreeMap;
@@ -107,7 +108,7 @@ impl Work<'_> {
             scope.spawn(|| self.read());
             scope.spawn(|| self.hold());
             while Instant::now() < end {
-                peak = peak.max(super::samples::memory());
+                peak = peak.max(footprint::of("self", footprint::ANONYMOUS));
                 thread::sleep(Duration::from_millis(20));
             }
             self.over.store(true, Relaxed);

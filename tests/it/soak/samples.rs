@@ -172,10 +172,3 @@ fn size(folder: &Path) -> (usize, u64) {
     let lens: Vec<u64> = files.filter_map(|file| file.metadata().ok()).map(|found| found.len()).collect();
     (lens.len(), lens.iter().sum())
 }
-
-/// This process's memory that is not of a file; 0 where the system does not tell.
-pub fn memory() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
-    line.map_or(0, |rest| rest.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10)
-}

@@ -1,5 +1,6 @@
 //! What the system says of a process, where it says it in files.
 
+use crate::footprint;
 use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ const EVERY: Duration = Duration::from_millis(20);
 
 /// A process to look at from outside. Where there is no `/proc` nothing is seen, and nothing held against it.
 pub struct Process {
+    id: u32,
     folder: PathBuf,
 }
 
@@ -21,14 +23,12 @@ pub struct Descriptors {
 
 impl Process {
     pub fn new(id: u32) -> Process {
-        Process { folder: format!("/proc/{id}").into() }
+        Process { id, folder: format!("/proc/{id}").into() }
     }
 
     /// Bytes of memory that are not of a file.
     pub fn memory(&self) -> u64 {
-        let status = fs::read_to_string(self.folder.join("status")).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
-        line.map_or(0, |rest| rest.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10)
+        footprint::of(&self.id.to_string(), footprint::ANONYMOUS)
     }
 
     /// The most memory it has until it is over.

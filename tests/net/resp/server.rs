@@ -59,6 +59,12 @@ fn what_tools_ask_for() {
     ] {
         assert!(info.contains(&format!("|{line}")), "{line} is not in {info}");
     }
+    client.check("MULTI", "+OK");
+    client.check("GET k", "+QUEUED");
+    let mut other = Talker::to(server.addr);
+    let list = other.ask("CLIENT LIST");
+    assert!(list.contains("multi=1") && list.contains("cmd=multi"), "{list}");
+    client.check("DISCARD", "+OK");
     let part = client.ask("INFO keyspace");
     assert!(part.contains("# Keyspace|db0:keys=1") && !part.contains("# Server"));
 }
