@@ -5,9 +5,9 @@
 //!
 //! (G1) What is gathered is written under the locks of all its keys (dataset D1).
 
-use super::Dataset;
 use super::spaces::Space;
 use super::txn::time_from_ms;
+use super::{Dataset, Reach};
 use crate::store::{Commit, Value};
 use crate::{Result, WriteBatch};
 use std::time::{Duration, SystemTime};
@@ -65,15 +65,16 @@ impl Gather {
         Ok(())
     }
 
-    /// Writes all of it; nothing is gathered then.
+    /// Writes all of it; nothing is gathered then. `None` when somebody keeps one of the locks, and it still is.
     ///
     /// # Errors
     /// Nothing of it was, or will be, written.
-    pub fn write(&mut self, data: &Dataset) -> Result<Commit> {
+    pub fn write(&mut self, data: &Dataset, reach: Reach) -> Result<Option<Commit>> {
         let held = match self.only() {
-            Some((database, key)) => data.stripes.lock(database, key),
-            None => data.stripes.lock_many(self.keys()),
+            Some((database, key)) => data.stripes.lock(database, key, reach),
+            None => data.stripes.lock_many(self.keys(), reach),
         };
+        let Ok(held) = held else { return Ok(None) };
         let commit = data.engine.write(std::mem::take(&mut self.batch), None);
         if commit.is_ok() && held.is_watched() {
             self.keys().for_each(|(database, key)| held.mark(database, key));
@@ -81,7 +82,7 @@ impl Gather {
         drop(held);
         self.keys.clear();
         self.ends.clear();
-        commit
+        commit.map(Some)
     }
 
     /// Forgets all of it.

@@ -127,7 +127,7 @@ impl Txn<'_> {
     /// # Errors
     /// [`Halt::Slow`], [`Halt::Engine`].
     pub fn fields(&self, hash: &Hash, start: &[u8]) -> Result<Fields, Halt> {
-        if self.reach() == super::txn::Reach::Memory && hash.len() > SHORT {
+        if self.reach() == super::Reach::Memory && hash.len() > SHORT {
             return Err(Halt::Slow);
         }
         let (start, end) = (field_key(hash.head.id, start), bound(hash.head.id, FIELD + 1));

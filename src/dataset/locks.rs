@@ -1,19 +1,25 @@
 //! The locks of keys, and who watches a key.
 //!
-//! Keys share [`STRIPES`] locks. Who needs several takes them in ascending order, so nobody waits in a circle.
+//! Keys share [`STRIPES`] locks. Who needs several takes them in ascending order, so nobody waits in a circle. Who must not
+//! wait for a disk (dataset D4) gives up after [`MOMENT`], and has none of them.
 //!
 //! (L1) A key is marked as changed under the lock of its stripe, after its write has its place in the order; a watch begins under the
 //!      same lock. So whoever finds a watch unmarked, holding the locks of what it watches, knows that nothing was written to
 //!      these keys since it began.
 
+use super::{Halt, Reach};
 use crate::sync::plain::atomic::{AtomicBool, Ordering};
 use crate::sync::plain::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// More writers than this at a time meet only by chance.
 pub const STRIPES: usize = 256;
+
+/// A command that finds all in memory takes a hundredth of this.
+const MOMENT: Duration = Duration::from_micros(500);
 
 /// A key, and the database it is of.
 type Name = (u8, Box<[u8]>);
@@ -64,44 +70,59 @@ impl Stripes {
     }
 
     /// Takes the lock of one key.
-    pub fn lock(&self, database: u8, key: &[u8]) -> Held<'_> {
-        self.list.get(usize::from(stripe(database, key))).map_or(Held::None, |lock| Held::One(lock.lock()))
+    ///
+    /// # Errors
+    /// [`Halt::Slow`].
+    pub fn lock(&self, database: u8, key: &[u8], reach: Reach) -> Result<Held<'_>, Halt> {
+        let lock = self.list.get(usize::from(stripe(database, key)));
+        lock.map_or(Ok(Held::None), |lock| Ok(Held::One(take(lock, reach)?)))
     }
 
     /// Takes the locks of several keys.
-    pub fn lock_many<'k>(&self, keys: impl Iterator<Item = (u8, &'k [u8])>) -> Held<'_> {
+    ///
+    /// # Errors
+    /// [`Halt::Slow`].
+    pub fn lock_many<'k>(
+        &self,
+        keys: impl Iterator<Item = (u8, &'k [u8])>,
+        reach: Reach,
+    ) -> Result<Held<'_>, Halt> {
         let mut wanted = [false; STRIPES];
         for (database, key) in keys {
             if let Some(wanted) = wanted.get_mut(usize::from(stripe(database, key))) {
                 *wanted = true;
             }
         }
-        self.lock_stripes(|number| wanted.get(usize::from(number)).is_some_and(|wanted| *wanted))
+        let wanted = |number| wanted.get(usize::from(number)).is_some_and(|wanted| *wanted);
+        self.lock_stripes(wanted, reach)
     }
 
     /// Takes all locks.
-    pub fn lock_all(&self) -> Held<'_> {
-        self.lock_stripes(|_| true)
+    ///
+    /// # Errors
+    /// [`Halt::Slow`].
+    pub fn lock_all(&self, reach: Reach) -> Result<Held<'_>, Halt> {
+        self.lock_stripes(|_| true, reach)
     }
 
-    fn lock_stripes(&self, wanted: impl Fn(Number) -> bool) -> Held<'_> {
-        let numbered = (0..=Number::MAX).zip(&self.list);
-        Held::Many(
-            numbered
-                .filter(|(number, _)| wanted(*number))
-                .map(|(number, lock)| (number, lock.lock()))
-                .collect(),
-        )
+    fn lock_stripes(&self, wanted: impl Fn(Number) -> bool, reach: Reach) -> Result<Held<'_>, Halt> {
+        let wanted = (0..=Number::MAX).zip(&self.list).filter(|(number, _)| wanted(*number));
+        let held: Result<_, Halt> = wanted.map(|(number, lock)| Ok((number, take(lock, reach)?))).collect();
+        Ok(Held::Many(held?))
     }
 
     /// From now on, `watch` is marked when somebody writes to the key.
-    pub fn watch(&self, database: u8, key: &[u8], watch: &Arc<Watch>) {
-        self.lock(database, key).watch(database, key, watch);
+    ///
+    /// # Errors
+    /// [`Halt::Slow`].
+    pub fn watch(&self, database: u8, key: &[u8], watch: &Arc<Watch>, reach: Reach) -> Result<(), Halt> {
+        self.lock(database, key, reach)?.watch(database, key, watch);
+        Ok(())
     }
 
     /// Forgets watches that have ended. To be called by who ends them, for each key.
     pub fn unwatch(&self, database: u8, key: &[u8]) {
-        if let Held::One(mut stripe) = self.lock(database, key) {
+        if let Ok(Held::One(mut stripe)) = self.lock(database, key, Reach::Anywhere) {
             let name = (database, Box::from(key));
             if let Some(watches) = stripe.watched.get_mut(&name) {
                 watches.retain(|watch| watch.strong_count() > 0);
@@ -110,6 +131,13 @@ impl Stripes {
                 }
             }
         }
+    }
+}
+
+fn take(lock: &Mutex<Stripe>, reach: Reach) -> Result<MutexGuard<'_, Stripe>, Halt> {
+    match reach {
+        Reach::Anywhere => Ok(lock.lock()),
+        Reach::Memory => lock.try_lock_for(MOMENT).ok_or(Halt::Slow),
     }
 }
 
@@ -186,17 +214,30 @@ mod tests {
     fn a_watch_is_marked_by_writes_to_its_keys_only() {
         let stripes = Stripes::new();
         let watch = Arc::new(Watch::default());
-        stripes.watch(0, b"k", &watch);
-        stripes.lock(1, b"k").mark(1, b"k");
-        stripes.lock(0, b"other").mark(0, b"other");
+        let reach = Reach::Anywhere;
+        stripes.watch(0, b"k", &watch, reach).unwrap();
+        stripes.lock(1, b"k", reach).unwrap().mark(1, b"k");
+        stripes.lock(0, b"other", reach).unwrap().mark(0, b"other");
         assert!(!watch.is_marked());
         let keys: [(u8, &[u8]); 2] = [(0, b"a"), (0, b"k")];
-        let held = stripes.lock_many(keys.into_iter());
+        let held = stripes.lock_many(keys.into_iter(), reach).unwrap();
         assert!(held.is_watched());
         held.mark(0, b"k");
         assert!(watch.is_marked());
         drop((held, watch));
         stripes.unwatch(0, b"k");
-        assert!(!stripes.lock_all().is_watched());
+        assert!(!stripes.lock_all(reach).unwrap().is_watched());
+    }
+
+    #[test]
+    fn who_must_not_wait_does_not_wait_for_a_lock() {
+        let stripes = Stripes::new();
+        let held = stripes.lock(0, b"k", Reach::Memory).unwrap();
+        let keys: [(u8, &[u8]); 2] = [(0, b"a"), (0, b"k")];
+        assert!(matches!(stripes.lock(0, b"k", Reach::Memory), Err(Halt::Slow)));
+        assert!(matches!(stripes.lock_many(keys.into_iter(), Reach::Memory), Err(Halt::Slow)));
+        assert!(stripes.lock(0, b"a", Reach::Memory).is_ok(), "those that were taken are given back");
+        drop(held);
+        assert!(stripes.lock_all(Reach::Memory).is_ok());
     }
 }

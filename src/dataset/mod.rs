@@ -22,7 +22,7 @@
 //! (D3) A number of a hash is used once. So fields that were left behind, since their key was overwritten or has expired, are
 //!      seen by nobody; [`sweep`] takes them away.
 //! (D4) A command that would have to wait for a disk while it must not stops before it has written anything, and is begun
-//!      anew where it may wait.
+//!      anew where it may wait. A lock may be held by one that waits for a disk, so it is waited for no longer than a moment.
 //!
 //! Two programs in one process, the server and one that writes to the same keyspaces through the library, are not kept apart
 //! by D1.
@@ -51,7 +51,6 @@ use ids::Ids;
 use locks::Stripes;
 use spaces::{Space, Spaces};
 use std::sync::Arc;
-use txn::Reach;
 
 /// All databases over one engine.
 pub struct Dataset {
@@ -63,6 +62,15 @@ pub struct Dataset {
     max_walk_bytes: usize,
     /// Held while a named database is made.
     making: Mutex<()>,
+}
+
+/// How far a command may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// No further than memory: what lies elsewhere halts it, and so does a lock that somebody keeps (D4).
+    Memory,
+    /// Wherever it has to, however long that takes.
+    Anywhere,
 }
 
 /// Why a command stopped. Nothing was written.
@@ -104,9 +112,9 @@ impl Dataset {
     /// Exchanges two databases: from then on the keys of each are those of the other.
     ///
     /// # Errors
-    /// The engine has one keyspace only, or could not write.
-    pub fn swap(&self, one: u8, other: u8) -> Result<()> {
-        let held = self.stripes.lock_all();
+    /// The engine has one keyspace only, or could not write; [`Halt::Slow`].
+    pub fn swap(&self, one: u8, other: u8, reach: Reach) -> Result<(), Halt> {
+        let held = self.stripes.lock_all(reach)?;
         self.spaces.swap(&*self.engine, one, other)?;
         held.each_watched(|database, key| {
             if database == one || database == other {

@@ -4,7 +4,7 @@
 //! It goes through the numbers of all hashes and asks for each whether its key still has it, a few at a time.
 
 use super::spaces::Space;
-use super::{Dataset, Halt};
+use super::{Dataset, Halt, Reach};
 use crate::store::{Found, Scan, Value};
 use crate::{Result, WriteBatch};
 use std::ops::Bound::{Included, Unbounded};
@@ -67,7 +67,7 @@ impl Dataset {
         let owned = self.spaces.by_number(number);
         let database = owned.map_or(0, |(database, _)| database);
         // Whoever gives the hash to another key holds both locks, and changes the note with it; who exchanges databases holds all.
-        let _held = self.stripes.lock(database, key);
+        let _held = self.stripes.lock(database, key, Reach::Anywhere)?;
         if self.noted_owner(id)?.as_deref() != owner || self.spaces.by_number(number) != owned {
             return Ok(false);
         }

@@ -1,10 +1,11 @@
 //! Transactions against a map, and what a sweep takes away.
 
+use super::Reach;
 use super::gather::Gather;
 use super::locks::Held;
 use super::spaces::Space;
 use super::sweep::Position;
-use super::txn::{Reach, Txn};
+use super::txn::Txn;
 use super::{Dataset, Halt};
 use crate::random::Random;
 use crate::store::{
@@ -24,7 +25,7 @@ fn text(text: &str) -> Value<'_> {
 }
 
 fn commit<T>(data: &Dataset, run: impl FnOnce(&mut Txn<'_>) -> Result<T, Halt>) -> T {
-    let mut txn = Txn::begin(data, data.stripes().lock_all(), 0, Reach::Anywhere);
+    let mut txn = Txn::begin(data, data.stripes().lock_all(Reach::Anywhere).unwrap(), 0, Reach::Anywhere);
     let done = run(&mut txn).unwrap();
     if let Some(commit) = txn.commit().unwrap() {
         commit.wait().unwrap();
@@ -60,7 +61,7 @@ fn what_a_hash_leaves_behind_is_swept_and_nothing_else() {
     });
     let mut gather = Gather::default();
     gather.put(&data, 0, b"overwritten", &text("plain"), None).unwrap();
-    gather.write(&data).unwrap().wait().unwrap();
+    gather.write(&data, Reach::Anywhere).unwrap().unwrap().wait().unwrap();
     assert_eq!(field_entries(&data), 3 + 3 + 2);
     let step = data.sweep(Position::default(), 100).unwrap();
     assert_eq!((step.next, step.removed), (None, 1));
@@ -71,9 +72,9 @@ fn what_a_hash_leaves_behind_is_swept_and_nothing_else() {
     });
     assert_eq!(all, [(b"a".to_vec(), Slice::copy_of(b"1"))]);
     // Databases that are exchanged take their hashes along.
-    data.swap(0, 1).unwrap();
+    data.swap(0, 1, Reach::Anywhere).unwrap();
     assert_eq!(data.sweep(Position::default(), 100).unwrap().removed, 0);
-    data.swap(0, 1).unwrap();
+    data.swap(0, 1, Reach::Anywhere).unwrap();
     // One at a time it comes to the same.
     let (mut at, mut steps) = (Some(Position::default()), 0);
     while let Some(position) = at {
@@ -119,8 +120,8 @@ fn databases_keep_their_places_across_restarts() {
             let mut gather = Gather::default();
             gather.put(&data, 0, b"k", &text("zero"), None).unwrap();
             gather.put(&data, 3, b"k", &text("three"), None).unwrap();
-            gather.write(&data).unwrap().wait().unwrap();
-            data.swap(0, 3).unwrap();
+            gather.write(&data, Reach::Anywhere).unwrap().unwrap().wait().unwrap();
+            data.swap(0, 3, Reach::Anywhere).unwrap();
         }
         assert_eq!(value(0).unwrap(), b"three", "round {round}");
         assert_eq!(value(3).unwrap(), b"zero", "round {round}");
@@ -237,7 +238,8 @@ fn a_transaction_sees_what_it_wrote_and_others_see_it_whole() {
         let (mut random, mut model) = (Random::new(seed), Model::new());
         for _ in 0..6 {
             let (before, keeps) = (model.clone(), random.below(4) > 0);
-            let mut txn = Txn::begin(&data, data.stripes().lock_all(), 0, Reach::Anywhere);
+            let mut txn =
+                Txn::begin(&data, data.stripes().lock_all(Reach::Anywhere).unwrap(), 0, Reach::Anywhere);
             for _ in 0..random.below(12) {
                 change(&mut random, &mut txn, &mut model)
                     .unwrap_or_else(|halt| panic!("seed {seed}: {halt:?}"));

@@ -6,22 +6,13 @@
 use super::locks::Held;
 use super::overlay::{Known, Overlay};
 use super::spaces::Space;
-use super::{Dataset, Halt};
+use super::{Dataset, Halt, Reach};
 use crate::store::{Commit, Entries, Found, HashHead, Scan, Value};
 use crate::{Result, Slice, WriteBatch};
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::ops::Bound;
 use std::time::{Duration, SystemTime};
-
-/// How far a read may go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
-    /// No further than memory: what lies elsewhere halts it (D4).
-    Memory,
-    /// Wherever it has to.
-    Anywhere,
-}
 
 /// Reads and writes that belong together.
 pub struct Txn<'a> {

@@ -1,9 +1,10 @@
 //! Walks over the keys of a space: what the engine has, with what a transaction has written over it.
 
 use super::Halt;
+use super::Reach;
 use super::overlay::{Hole, lies_in};
 use super::spaces::Space;
-use super::txn::{Reach, Txn};
+use super::txn::Txn;
 use crate::Slice;
 use crate::store::{Direction, Entries, Found, Scan};
 use std::iter::Peekable;

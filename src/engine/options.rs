@@ -3,6 +3,7 @@
 use super::event::Listener;
 use super::memory::Memory;
 use crate::index::{Index, NewIndex};
+use crate::vfs::Mode;
 use crate::vfs::std::memory_limit;
 use crate::vfs::{Clock, Vfs};
 use crate::{Error, Result};
@@ -22,6 +23,17 @@ pub enum Durability {
     /// After the operating system has it; synced when it pleases. Survives the end of the process; a power cut leaves
     /// a prefix of what was written.
     Os,
+}
+
+impl Durability {
+    /// How the log is opened. A sync of a map writes all that is mapped, and every page of it faults again behind that: where
+    /// each write is synced, that is dearer than the system calls it saves.
+    pub(crate) fn log_mode(self) -> Mode {
+        match self {
+            Durability::Sync => Mode::Write,
+            Durability::Interval(_) | Durability::Os => Mode::Log,
+        }
+    }
 }
 
 /// How the blocks of a table are compressed.

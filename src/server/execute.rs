@@ -119,7 +119,7 @@ impl Service {
         }
     }
 
-    /// Runs something on data and commits it.
+    /// Runs something on data under locks, and commits it.
     pub(super) fn on_data(
         &self,
         asking: &mut Asking<'_>,
@@ -130,6 +130,17 @@ impl Service {
         let reply = run(&mut txn)?;
         asking.tally.lookups(txn.lookups);
         self.commit(txn, reply)
+    }
+
+    /// The same under the lock of one key.
+    pub(super) fn on_key(
+        &self,
+        asking: &mut Asking<'_>,
+        key: &[u8],
+        run: impl FnOnce(&mut Txn<'_>) -> Answered,
+    ) -> Result<Outcome, Refusal> {
+        let held = self.data.stripes().lock(asking.session.database, key, asking.place.reach())?;
+        self.on_data(asking, held, run)
     }
 
     pub(super) fn step(&self, outcome: Result<Outcome, Refusal>) -> Step {
@@ -186,8 +197,7 @@ impl Service {
             if !asking.gather.is_empty() {
                 return Step::Flush;
             }
-            let held = self.data.stripes().lock(asking.session.database, set.key);
-            let outcome = self.on_data(asking, held, |txn| set.run(txn));
+            let outcome = self.on_key(asking, set.key, |txn| set.run(txn));
             asking.tally.puts += u64::from(matches!(outcome, Ok(Outcome::Commit(..))));
             return self.step(outcome);
         }
@@ -196,8 +206,8 @@ impl Service {
         }
         let outcome = match spec.run {
             Run::Data(run) => {
-                let held = self.lock(asking.session.database, spec, args);
-                let outcome = self.on_data(asking, held, |txn| run(txn, args));
+                let held = self.lock(asking, spec, args);
+                let outcome = held.and_then(|held| self.on_data(asking, held, |txn| run(txn, args)));
                 if let Ok(Outcome::Commit(..)) = outcome {
                     self.audit_command(asking.session, args.name());
                 }
@@ -213,19 +223,20 @@ impl Service {
         self.step(outcome)
     }
 
-    fn lock(&self, database: u8, spec: &Spec, args: Args<'_>) -> Held<'_> {
-        match spec.lock {
+    fn lock(&self, asking: &Asking<'_>, spec: &Spec, args: Args<'_>) -> Result<Held<'_>, Refusal> {
+        let (stripes, database, reach) = (self.data.stripes(), asking.session.database, asking.place.reach());
+        Ok(match spec.lock {
             Lock::None => Held::None,
-            Lock::All => self.data.stripes().lock_all(),
+            Lock::All => stripes.lock_all(reach)?,
             Lock::Keys => {
                 let mut keys = spec.keys_of(args);
                 match (keys.next(), keys.next()) {
                     (None, _) => Held::None,
-                    (Some(key), None) => self.data.stripes().lock(database, key),
-                    _ => self.data.stripes().lock_many(spec.keys_of(args).map(|key| (database, key))),
+                    (Some(key), None) => stripes.lock(database, key, reach)?,
+                    _ => stripes.lock_many(spec.keys_of(args).map(|key| (database, key)), reach)?,
                 }
             }
-        }
+        })
     }
 
     /// The reply to a command there is not, as Redis words it.

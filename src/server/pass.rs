@@ -18,7 +18,7 @@ use super::door::{Door, Next, Protocol, Whole};
 use super::execute::{Asking, Later, Step};
 use super::failure::{busy, describe};
 use super::place::Place;
-use super::service::{LONG_BYTES, Service};
+use super::service::{LONG_BYTES, Service, Written};
 use super::session::Session;
 use super::tally::Tally;
 use crate::Error;
@@ -144,7 +144,7 @@ impl Pass {
         };
         self.session.show(began);
         self.tally.settle(&service.metrics);
-        self.flush(service).unwrap_or(stop)
+        self.flush(service, place).unwrap_or(stop)
     }
 
     /// Carries out one request, or says why not.
@@ -157,13 +157,13 @@ impl Pass {
                 self.start += skip;
                 return Some(Stop::Input);
             }
-            Next::Broken(answer) => return Some(self.broken(service, answer)),
+            Next::Broken(answer) => return Some(self.broken(service, place, answer)),
         };
         if len > LONG_BYTES && place == Place::Runtime {
             return Some(Stop::Long);
         }
         if len > LONG_BYTES && !self.work.hold(len.saturating_mul(WORK_FACTOR)) {
-            if let Some(stop) = self.flush(service) {
+            if let Some(stop) = self.flush(service, place) {
                 return Some(stop);
             }
             let form = self.door.form(self.session.version);
@@ -178,7 +178,7 @@ impl Pass {
                 return None;
             }
             Whole::Refused(bytes) => {
-                if let Some(stop) = self.flush(service) {
+                if let Some(stop) = self.flush(service, place) {
                     return Some(stop);
                 }
                 let form = self.door.form(version);
@@ -187,7 +187,7 @@ impl Pass {
             }
             Whole::Broken(bytes) => {
                 let form = self.door.form(version);
-                return Some(self.broken(service, Answer::new(What::Bytes(bytes), form)));
+                return Some(self.broken(service, place, Answer::new(What::Bytes(bytes), form)));
             }
         };
         let (session, gather, tally) = (&mut self.session, &mut self.gather, &mut self.tally);
@@ -201,11 +201,11 @@ impl Pass {
                 service.slow_log.look(ended.duration_since(began), &self.session.client, *args, now);
             }
         }
-        self.take(service, step, len, form)
+        self.take(service, place, step, len, form)
     }
 
     /// What comes of what came of a request.
-    fn take(&mut self, service: &Service, step: Step, len: usize, form: Form) -> Option<Stop> {
+    fn take(&mut self, service: &Service, place: Place, step: Step, len: usize, form: Form) -> Option<Stop> {
         let (what, last) = match step {
             Step::Done(what) => (what, false),
             Step::Close(what) => (what, true),
@@ -215,7 +215,7 @@ impl Pass {
                 return None;
             }
             Step::HangUp => return Some(Stop::Broken),
-            Step::Flush => return self.flush(service),
+            Step::Flush => return self.flush(service, place),
             Step::Elsewhere => return Some(Stop::Long),
             Step::Later(later) => return Some(Stop::Later(later)),
         };
@@ -248,8 +248,8 @@ impl Pass {
         }
     }
 
-    fn broken(&mut self, service: &Service, answer: Answer) -> Stop {
-        if let Some(stop) = self.flush(service) {
+    fn broken(&mut self, service: &Service, place: Place, answer: Answer) -> Stop {
+        if let Some(stop) = self.flush(service, place) {
             return stop;
         }
         self.answers.push(answer);
@@ -257,17 +257,17 @@ impl Pass {
     }
 
     /// Writes what is gathered (A3); what has to be waited for first.
-    fn flush(&mut self, service: &Service) -> Option<Stop> {
+    fn flush(&mut self, service: &Service, place: Place) -> Option<Stop> {
         if self.gather.is_empty() {
             return None;
         }
-        let bytes = self.gather.byte_len();
-        match service.write_gathered(&mut self.gather) {
-            Some(written) => {
+        match service.write_gathered(&mut self.gather, place) {
+            Written::Done(written) => {
                 self.answers.gathered(written);
                 None
             }
-            None => Some(Stop::Later(Later::Room(bytes))),
+            Written::Room(bytes) => Some(Stop::Later(Later::Room(bytes))),
+            Written::Elsewhere => Some(Stop::Long),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Where a request is carried out, and so what it may do.
 
-use crate::dataset::txn::Reach;
+use crate::dataset::Reach;
 
 /// Where a pass runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

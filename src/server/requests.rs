@@ -29,14 +29,12 @@ impl Service {
             Request::Get { key } => self.get(asking, key),
             Request::Range(range) => self.range(asking, range).unwrap_or_else(|error| failed(&error)),
             Request::Delete { key } => {
-                let held = self.data.stripes().lock(asking.session.database, key);
-                let deleted = self.on_data(asking, held, |txn| Ok(Reply::Number(txn.delete(key)?.into())));
+                let deleted = self.on_key(asking, key, |txn| Ok(Reply::Number(txn.delete(key)?.into())));
                 asking.tally.deletes += u64::from(is_done(&deleted));
                 self.step(deleted)
             }
             Request::Expire { key, ttl } => {
-                let held = self.data.stripes().lock(asking.session.database, key);
-                let changed = self.on_data(asking, held, |txn| {
+                let changed = self.on_key(asking, key, |txn| {
                     let expiry = ttl.map(|seconds| expiry_after(txn.now(), seconds.saturating_mul(1000)));
                     Ok(Reply::Number(txn.set_expiry(key, expiry)?.into()))
                 });
@@ -88,7 +86,8 @@ impl Service {
             return Ok(Outcome::Room(batch.byte_len()));
         }
         // In this order, as everywhere (service L1).
-        let held = self.data.stripes().lock_many(pairs.iter().map(|(key, _)| (database, key)));
+        let keys = pairs.iter().map(|(key, _)| (database, key));
+        let held = self.data.stripes().lock_many(keys, asking.place.reach())?;
         let _alone = (batch.byte_len() > LONG_BYTES).then(|| self.writing_long.lock());
         let commit = self.data.engine().write(batch, None)?;
         pairs.iter().for_each(|(key, _)| held.mark(database, key));

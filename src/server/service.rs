@@ -15,6 +15,7 @@ use super::metrics::Metrics;
 use super::muffle::Muffle;
 use super::outcome::{Outcome, Refusal};
 use super::pause::Pause;
+use super::place::Place;
 use super::rate::Rate;
 use super::slow_log::SlowLog;
 use super::snapshots::Snapshots;
@@ -26,7 +27,7 @@ use crate::dataset::Dataset;
 use crate::dataset::gather::Gather;
 use crate::dataset::txn::Txn;
 use crate::protocol::Reply;
-use crate::store::{Room, StorageEngine};
+use crate::store::{Commit, Room, StorageEngine};
 use crate::sync::plain::Mutex;
 use crate::sync::plain::atomic::AtomicU64;
 use std::fmt;
@@ -61,6 +62,16 @@ pub(super) struct Service {
     pub(super) budget: Arc<Budget>,
     /// Held by a long write (X4).
     pub(super) writing_long: Mutex<()>,
+}
+
+/// What became of gathered writes.
+pub(super) enum Written {
+    /// They have their place, or never will.
+    Done(Result<Commit>),
+    /// There is no room for so many bytes yet.
+    Room(usize),
+    /// They have to be written where waiting is allowed.
+    Elsewhere,
 }
 
 impl fmt::Debug for Service {
@@ -116,14 +127,18 @@ impl Service {
         }
     }
 
-    /// Writes what is gathered; `None` when there is no room for it yet.
-    pub(super) fn write_gathered(&self, gather: &mut Gather) -> Option<Result<crate::store::Commit>> {
+    /// Writes what is gathered.
+    pub(super) fn write_gathered(&self, gather: &mut Gather, place: Place) -> Written {
         match self.has_room(gather.byte_len()) {
-            Ok(true) => Some(gather.write(&self.data)),
-            Ok(false) => None,
+            Ok(true) => match gather.write(&self.data, place.reach()) {
+                Ok(Some(commit)) => Written::Done(Ok(commit)),
+                Ok(None) => Written::Elsewhere,
+                Err(error) => Written::Done(Err(error)),
+            },
+            Ok(false) => Written::Room(gather.byte_len()),
             Err(error) => {
                 gather.clear();
-                Some(Err(error))
+                Written::Done(Err(error))
             }
         }
     }

@@ -123,6 +123,10 @@ impl WaitTimeoutResult {
 }
 
 impl<T> RwLock<T> {
+    pub fn new(value: T) -> RwLock<T> {
+        RwLock(model::RwLock::new(value))
+    }
+
     pub fn read(&self) -> model::RwLockReadGuard<'_, T> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }

@@ -138,7 +138,7 @@ impl Plan {
 
 impl Vfs for FaultVfs {
     fn open(&self, path: &Path, mode: Mode) -> io::Result<Box<dyn File>> {
-        let op = if matches!(mode, Mode::Read | Mode::Write) { Op::Open } else { Op::Create };
+        let op = if matches!(mode, Mode::Read | Mode::Write | Mode::Log) { Op::Open } else { Op::Create };
         let open = || -> io::Result<(Box<dyn File>, Option<MemFile>)> {
             match &self.mem {
                 Some(mem) => mem.open_file(path, mode).map(|file| (Box::new(file.clone()) as _, Some(file))),

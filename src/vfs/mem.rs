@@ -229,7 +229,7 @@ impl MemVfs {
     /// As [`Vfs::open`], with the type that can be told to lose its writes.
     pub(super) fn open_file(&self, path: &Path, mode: Mode) -> io::Result<MemFile> {
         let inode = match mode {
-            Mode::Read | Mode::Write => Arc::clone(self.shared.lock().tree.file(path)?),
+            Mode::Read | Mode::Write | Mode::Log => Arc::clone(self.shared.lock().tree.file(path)?),
             Mode::CreateNew => self.begin().create_new(path)?,
             Mode::Truncate => {
                 let mut state = self.begin();

@@ -39,6 +39,9 @@ pub enum Mode {
     Read,
     /// For reading and writing; the file must exist.
     Write,
+    /// As [`Mode::Write`], for many small pieces one behind the other, mostly within the length that there is. What that may
+    /// be good for is the implementation's business; it may take it for [`Mode::Write`].
+    Log,
     /// For reading and writing; the file must not exist.
     CreateNew,
     /// For reading and writing; created when absent, emptied when present.
@@ -198,7 +201,7 @@ impl Dir {
     /// [`Error::Io`] or [`Error::DiskFull`].
     pub fn open(&self, name: &str, mode: Mode) -> Result<OpenFile> {
         let path = self.join(name);
-        let op = if matches!(mode, Mode::Read | Mode::Write) { "open" } else { "create" };
+        let op = if matches!(mode, Mode::Read | Mode::Write | Mode::Log) { "open" } else { "create" };
         match self.vfs.open(&path, mode) {
             Ok(inner) => Ok(OpenFile { path: path.into(), inner: inner.into() }),
             Err(e) => Err(Error::io(op, &path, e)),

@@ -14,6 +14,8 @@
 //! the same process, and closing any other handle of the file drops them), `O_DIRECT` (reads are mapped).
 
 mod limit;
+#[cfg(target_os = "linux")]
+mod log_file;
 
 pub use limit::memory_limit;
 
@@ -40,7 +42,7 @@ impl Vfs for StdVfs {
         options.read(true);
         match mode {
             Mode::Read => {}
-            Mode::Write => _ = options.write(true),
+            Mode::Write | Mode::Log => _ = options.write(true),
             Mode::CreateNew => _ = options.write(true).create_new(true),
             Mode::Truncate => _ = options.write(true).create(true).truncate(true),
         }
@@ -48,6 +50,10 @@ impl Vfs for StdVfs {
         // On unix a directory opens for reading like a file, and only the first read would tell.
         if mode == Mode::Read && file.metadata()?.is_dir() {
             return Err(io::ErrorKind::IsADirectory.into());
+        }
+        #[cfg(target_os = "linux")]
+        if mode == Mode::Log {
+            return Ok(Box::new(log_file::LogFile::new(file)));
         }
         Ok(Box::new(StdFile(file)))
     }

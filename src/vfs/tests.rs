@@ -38,12 +38,22 @@ fn check_opening(dir: &Dir) {
     assert!(dir.open("f", Mode::Read).unwrap().write_at(b"x", 0).is_err());
     assert!(dir.open("f", Mode::Read).unwrap().set_len(0).is_err());
     assert_eq!(dir.open("f", Mode::Write).unwrap().read_all(10).unwrap(), b"old");
+    check_log(dir);
     assert_eq!(dir.open("f", Mode::Truncate).unwrap().len().unwrap(), 0);
     dir.open("g", Mode::Truncate).unwrap();
     let mut names = dir.list().unwrap();
     names.sort();
     assert_eq!(names, ["f", "g"]);
     dir.remove("g").unwrap();
+}
+
+fn check_log(dir: &Dir) {
+    assert_eq!(kind(dir.open("no log", Mode::Log).unwrap_err()), ErrorKind::NotFound);
+    let file = dir.open("f", Mode::Log).unwrap();
+    file.write_at(b"new and longer", 0).unwrap();
+    file.write_at(b"N", 0).unwrap();
+    file.sync().unwrap();
+    assert_eq!(dir.open("f", Mode::Read).unwrap().read_all(20).unwrap(), b"New and longer");
 }
 
 fn check_content(dir: &Dir) {

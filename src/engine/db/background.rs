@@ -303,7 +303,8 @@ impl Inner {
 
     fn make_segment(&self, capacity: u64, used: Option<u64>, give_way: &dyn Fn()) -> Result<Segment> {
         let number = self.next_log.fetch_add(1, Ordering::Relaxed);
-        let made = segment::prepare(&self.dir, self.log_place(number), capacity, used, give_way);
+        let (place, mode) = (self.log_place(number), self.options.durability.log_mode());
+        let made = segment::prepare(&self.dir, place, capacity, used, mode, give_way);
         self.poison_if_sync_failed(made)
     }
 

@@ -409,7 +409,8 @@ impl Opening {
         let next_seq = recovered.next_seq.max(state.last_seq + 1);
         let place = Place { database: self.manifest.database(), kind: FileKind::Log, number };
         // A small one: most databases are opened for a few writes, and filling costs time.
-        let segment = segment::prepare(&self.dir, place, segment::MIN_CAPACITY, None, &|| ())?;
+        let mode = self.options.durability.log_mode();
+        let segment = segment::prepare(&self.dir, place, segment::MIN_CAPACITY, None, mode, &|| ())?;
         let mut log =
             Writer::start(segment, recovered.segment, recovered.position, next_seq, recovered.position)?;
         let target = log.sync_target(recovered.position);

@@ -31,7 +31,7 @@ pub struct Segment {
 }
 
 /// Makes the segment at `place` ready, of `capacity` bytes or a few more. A used file, by its spare number, is taken again
-/// if given. That can take seconds: `give_way` is called over and over meanwhile, for what must not wait so long.
+/// if given. It is opened in `mode`. That can take seconds: `give_way` is called over and over meanwhile, for what must not wait so long.
 ///
 /// # Errors
 /// [`crate::Error::Io`] or [`crate::Error::DiskFull`].
@@ -40,17 +40,18 @@ pub fn prepare(
     place: Place,
     capacity: u64,
     used: Option<u64>,
+    mode: Mode,
     give_way: &dyn Fn(),
 ) -> Result<Segment> {
     let spare = FileName::Spare(used.unwrap_or(place.number)).to_string();
-    let mode = if used.is_some() { Mode::Write } else { Mode::Truncate };
-    make(dir, &spare, mode, &place, capacity, give_way).inspect_err(|_| {
+    let begin = if used.is_some() { Mode::Write } else { Mode::Truncate };
+    make(dir, &spare, begin, &place, capacity, give_way).inspect_err(|_| {
         // What cannot be removed now is removed by the next open.
         let _ = dir.remove(&spare);
     })?;
     dir.sync()?;
     // Opened anew, so that errors name the file as it is called from now on.
-    let file = dir.open(&FileName::Log(place.number).to_string(), Mode::Write)?;
+    let file = dir.open(&FileName::Log(place.number).to_string(), mode)?;
     let capacity = file.len()?;
     Ok(Segment { place, file, capacity })
 }

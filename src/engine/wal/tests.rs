@@ -100,7 +100,7 @@ impl Log {
     fn over(mem: MemVfs, found: &Recovered, number: u64, next_seq: u64) -> Log {
         let vfs = FaultVfs::over_mem(mem.clone());
         let dir = Dir::new(Arc::new(vfs.clone()), "/");
-        let segment = prepare(&dir, place(number), 0, None, &|| ()).unwrap();
+        let segment = prepare(&dir, place(number), 0, None, Mode::Write, &|| ()).unwrap();
         let next_seq = next_seq.max(found.next_seq);
         let writer = Writer::start(segment, found.segment, found.position, next_seq, found.position).unwrap();
         let mut log = Log {
@@ -139,7 +139,7 @@ impl Log {
 
     fn spare(&mut self, used: Option<u64>) -> Segment {
         self.next_number += 1;
-        prepare(&self.dir, place(self.next_number - 1), 0, used, &|| ()).unwrap()
+        prepare(&self.dir, place(self.next_number - 1), 0, used, Mode::Write, &|| ()).unwrap()
     }
 
     fn rotate(&mut self) {
@@ -381,7 +381,7 @@ fn a_shortened_segment_is_noticed() {
     }
     // One that was prepared to more than the least.
     let mut log = Log::new();
-    let large = prepare(&log.dir, place(2), 200_000, None, &|| ()).unwrap();
+    let large = prepare(&log.dir, place(2), 200_000, None, Mode::Write, &|| ()).unwrap();
     log.writer.rotate(large, log.next_seq, log.synced).unwrap();
     log.append("a");
     log.damage(2, |bytes| bytes.truncate(199_999));

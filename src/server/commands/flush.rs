@@ -62,7 +62,7 @@ pub(super) fn swapdb(call: &mut Call<'_>) -> Result<Outcome, Refusal> {
         return error(BAD_DATABASE);
     }
     call.elsewhere()?;
-    call.service.data.swap(one, other)?;
+    call.service.data.swap(one, other, call.place.reach())?;
     call.service.audit(call.session, &format!("SWAPDB {one} {other}"));
     Ok(Reply::Done.into())
 }

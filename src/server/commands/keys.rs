@@ -2,8 +2,9 @@
 
 use super::arguments::{count, flag, integer, is, syntax};
 use super::{Answered, Call, Outcome, Refusal, error};
+use crate::dataset::Reach;
 use crate::dataset::spaces::DATABASES;
-use crate::dataset::txn::{Reach, Txn};
+use crate::dataset::txn::Txn;
 use crate::protocol::Reply;
 use crate::protocol::resp::Args;
 use crate::store::Value;

@@ -6,6 +6,7 @@
 
 use super::spec::{Lock, Spec};
 use super::{Call, Outcome, Refusal, Run, error};
+use crate::dataset::Halt;
 use crate::dataset::locks::{Held, Watch};
 use crate::dataset::txn::{Txn, ms_of_time};
 use crate::protocol::Reply;
@@ -45,7 +46,7 @@ pub(super) fn watch(call: &mut Call<'_>) -> Result<Outcome, Refusal> {
             continue;
         }
         // From now on changes are seen; so it is asked after that when it expires.
-        data.stripes().watch(database, key, &watch);
+        data.stripes().watch(database, key, &watch, call.place.reach())?;
         let mut txn = Txn::begin(data, Held::None, database, call.place.reach());
         let found = txn.find(key);
         // Whatever was found: what is in the list is taken back when it ends.
@@ -114,7 +115,7 @@ fn run_all(call: &mut Call<'_>, queue: &Queue) -> Result<Outcome, Refusal> {
         .iter()
         .filter_map(|command| Some(((call.commands.find)(command.args().name())?, command.args())))
         .collect();
-    let held = lock(call, &commands);
+    let held = lock(call, &commands)?;
     let database = call.session.database;
     let mut txn = Txn::begin(&call.service.data, held, database, call.place.reach());
     if is_changed(call.session, &txn) {
@@ -176,16 +177,16 @@ fn run_one(call: &mut Call<'_>, txn: &mut Txn<'_>, spec: &Spec, args: Args<'_>) 
 
 /// Takes the locks of all keys that are watched or named by a command; all there are, when a command says so or changes the
 /// database.
-fn lock<'a>(call: &Call<'a>, commands: &[(&'static Spec, Args<'_>)]) -> Held<'a> {
+fn lock<'a>(call: &Call<'a>, commands: &[(&'static Spec, Args<'_>)]) -> Result<Held<'a>, Halt> {
     let stripes = call.service.data.stripes();
     let all = commands.iter().any(|(spec, _)| spec.lock == Lock::All || matches!(spec.run, Run::Server(_)));
     if all {
-        return stripes.lock_all();
+        return stripes.lock_all(call.place.reach());
     }
     let database = call.session.database;
     let named = commands.iter().flat_map(|(spec, args)| spec.keys_of(*args)).map(|key| (database, key));
     let watched = call.session.watching.keys.iter().map(|(database, key, _)| (*database, &key[..]));
-    stripes.lock_many(named.chain(watched))
+    stripes.lock_many(named.chain(watched), call.place.reach())
 }
 
 /// Whether a watched key was written to, or has expired, since it is watched.
