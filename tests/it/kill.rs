@@ -3,20 +3,25 @@
 //! The real program is killed (`kill -9`) at a random moment of real work, over and over on one folder, and what the next
 //! one finds is held against [`Ledger`]s kept here, outside. Then it must go on: the lock is free, writes are taken.
 //!
-//! Seeds decide what is sent and after how many events the kill comes; how far the program has got by then is up to the
+//! Half of the writers speak JSON lines, the others as clients of Redis do, with `MULTI` and `MSET`. Seeds decide what is sent and after how many events the kill comes; how far the program has got by then is up to the
 //! machine. `SILTSTONE_SEED` gives another seed, `SILTSTONE_KILL_ROUNDS` more kills (default 5):
 //!
 //! ```sh
 //! SILTSTONE_KILL_ROUNDS=200 SILTSTONE_SEED=$RANDOM cargo test --features cli --test it kill
 //! ```
 
-use crate::ledger::{Command, Entries, Ledger, Settled};
+mod speech;
+
+use crate::ledger::{Entries, Ledger, Settled};
 use crate::packages::{Package, document, index};
 use crate::program::{PATIENCE, Place, Server};
 use crate::support::{Random, from_env};
 use serde_json::{Value, json};
 use siltstone::{Db, RecoveryReport};
-use std::io::{BufRead, BufReader, ErrorKind, Write};
+use speech::{Said, Speech};
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::process::Stdio;
 use std::sync::Mutex;
@@ -134,6 +139,7 @@ impl Killer<'_> {
 
 /// One of those who write, with packages of its own.
 struct Writer {
+    speech: Speech,
     packages: Vec<&'static Package>,
     random: Random,
     /// Makes every value different from all others of its key.
@@ -146,66 +152,54 @@ impl Writer {
         let all = &index().packages;
         let some = all.iter().step_by(all.len().div_ceil(PACKAGES));
         let packages = some.skip(number).step_by(WRITERS).collect();
-        Writer { packages, random: Random::new(seed), stamp: 0, ledger: Ledger::default() }
+        let speech = if number.is_multiple_of(2) { Speech::JsonLines } else { Speech::Redis };
+        Writer { speech, packages, random: Random::new(seed), stamp: 0, ledger: Ledger::default() }
     }
 
     /// Sends commands in pipelines until they are all answered or the server is gone.
     fn work(&mut self, address: &str, mut commands: usize, killer: &Killer<'_>) {
         let Ok(mut client) = Client::connect(address) else { return };
+        let mut replies = VecDeque::new();
         while commands > 0 {
             let pipeline = (1 + self.random.below(64)).min(commands);
             commands -= pipeline;
-            let mut lines = String::new();
+            let mut requests = Vec::new();
             for _ in 0..pipeline {
-                let (command, line) = self.next_command();
+                let Said { command, request, reply } = self.next_command();
                 self.ledger.send(command);
-                lines += &line;
-                lines.push('\n');
+                requests.extend(request);
+                replies.push_back(reply);
             }
-            if client.stream.write_all(lines.as_bytes()).is_err() {
+            if client.stream.write_all(&requests).is_err() {
                 return;
             }
             (0..pipeline).for_each(|_| killer.event());
             // The next pipeline may be sent before this one is answered.
             let ahead = if commands == 0 { 0 } else { self.random.below(64) };
             while self.ledger.waiting() > ahead {
-                let Some(reply) = client.reply() else { return };
-                check_success(&reply);
+                let expected = replies.pop_front().expect("a reply for each");
+                let Some(reply) = client.read(expected.len()) else { return };
+                assert_eq!(String::from_utf8_lossy(&reply), String::from_utf8_lossy(&expected));
                 self.ledger.acknowledge();
                 killer.event();
             }
         }
     }
 
-    /// A command for the ledger, and the line that says the same to the server.
-    fn next_command(&mut self) -> (Command, String) {
+    fn next_command(&mut self) -> Said {
         let key = &self.random.pick(&self.packages).key;
         match self.random.below(20) {
-            // The server refuses to delete what is not there.
-            0..3 if self.ledger.has(key) => {
-                (vec![(key.clone(), None)], json!({"command": "delete", "key": key}).to_string())
-            }
+            // What is not there is not deleted, and answered otherwise.
+            0..3 if self.ledger.has(key) => self.speech.delete(key),
             3..8 => {
-                let command: Command = (0..2 + self.random.below(15)).map(|_| self.next_put()).collect();
-                let keys: Vec<&String> = command.iter().map(|(key, _)| key).collect();
-                let values: Vec<&str> = command.iter().filter_map(|(_, value)| value.as_deref()).collect();
-                let line = format!(
-                    r#"{{"command":"batch_put","keys":{},"values":[{}]}}"#,
-                    json!(keys),
-                    values.join(",")
-                );
-                (command, line)
+                let entries = (0..2 + self.random.below(15)).map(|_| self.next_entry()).collect();
+                self.speech.put(entries, self.random.one_in(2))
             }
-            _ => {
-                let (key, value) = self.next_put();
-                let text = value.as_deref().unwrap_or_default();
-                let line = format!(r#"{{"command":"put","key":{},"value":{text}}}"#, json!(key));
-                (vec![(key, value)], line)
-            }
+            _ => self.speech.put(vec![self.next_entry()], false),
         }
     }
 
-    fn next_put(&mut self) -> (String, Option<std::sync::Arc<str>>) {
+    fn next_entry(&mut self) -> (String, String) {
         let package = *self.random.pick(&self.packages);
         self.stamp += 1;
         let value = match self.random.below(8) {
@@ -213,7 +207,7 @@ impl Writer {
             1 => json!(format!("{} {}", self.stamp, package.json)).to_string(),
             _ => stamped(package, self.stamp),
         };
-        (package.key.clone(), Some(value.into()))
+        (package.key.clone(), value)
     }
 }
 
@@ -253,6 +247,19 @@ impl Client {
             return None;
         }
         line.ends_with('\n').then(|| serde_json::from_str(&line).unwrap())
+    }
+
+    /// The next bytes; `None` when the server is gone.
+    fn read(&mut self, len: usize) -> Option<Vec<u8>> {
+        let mut bytes = vec![0; len];
+        match self.input.read_exact(&mut bytes) {
+            Ok(()) => Some(bytes),
+            Err(error) => {
+                let hangs = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+                assert!(!hangs, "the server does not answer");
+                None
+            }
+        }
     }
 
     /// The result of a request to a server that is to live.
@@ -306,10 +313,6 @@ impl Client {
             }
         }
     }
-}
-
-fn check_success(reply: &Value) {
-    assert_eq!(*reply, json!({"status": "ok", "result": true}));
 }
 
 /// Every entry of the database that nobody has open, read both ways; and what opening it found.

@@ -2,6 +2,7 @@
 //!
 //! An attacker whose connection is refused, reset or closed has met a limit of the server: it goes on with the next thing.
 
+use super::commands;
 use super::frames::{self, BIG};
 use crate::support::Random;
 use socket2::SockRef;
@@ -30,7 +31,7 @@ const fn attack(name: &'static str, weight: usize, run: fn(&mut Attacker) -> usi
     Attack { name, weight, run }
 }
 
-pub const ATTACKS: [Attack; 15] = [
+pub const ATTACKS: [Attack; 21] = [
     attack("changed requests", 60, Attacker::changed),
     attack("a byte at a time", 20, Attacker::drip),
     attack("half-closed", 20, Attacker::half_close),
@@ -46,6 +47,12 @@ pub const ATTACKS: [Attack; 15] = [
     attack("dies before the reply", 20, Attacker::die_before_reply),
     attack("ranges over everything", 4, Attacker::ranges),
     attack("silent connections", 4, Attacker::silent),
+    attack("changed commands", 60, Attacker::changed_commands),
+    attack("commands that claim to be large", 20, Attacker::extreme_commands),
+    attack("bulks over the limit", 1, Attacker::large_bulk),
+    attack("commands and never reads", 8, Attacker::commands_and_never_reads),
+    attack("dies in a transaction", 20, Attacker::die_in_transaction),
+    attack("dies before EXEC is answered", 20, Attacker::die_before_transaction_is_answered),
 ];
 
 /// What all attackers share.
@@ -118,7 +125,7 @@ impl Storm {
 pub struct Attacker {
     storm: Arc<Storm>,
     number: usize,
-    random: Random,
+    pub(super) random: Random,
     /// How many things it has done: makes names that are used once.
     count: u64,
 }
@@ -144,7 +151,7 @@ impl Attacker {
         }
     }
 
-    fn connect(&self) -> Option<TcpStream> {
+    pub(super) fn connect(&self) -> Option<TcpStream> {
         let stream = TcpStream::connect_timeout(&self.storm.address, PATIENCE).ok()?;
         stream.set_read_timeout(Some(PATIENCE)).ok()?;
         stream.set_write_timeout(Some(PATIENCE)).ok()?;
@@ -152,7 +159,7 @@ impl Attacker {
         Some(stream)
     }
 
-    fn name(&self, kind: &str) -> String {
+    pub(super) fn name(&self, kind: &str) -> String {
         format!("{kind}:{}:{}", self.number, self.count)
     }
 
@@ -200,6 +207,15 @@ impl Attacker {
         assert_eq!(replies.len(), frames::replies(bytes), "replies to {:?}", String::from_utf8_lossy(bytes));
     }
 
+    /// A request that is right, in one protocol or the other.
+    fn any(&mut self) -> Vec<u8> {
+        if self.random.one_in(2) {
+            frames::valid(&mut self.random)
+        } else {
+            commands::valid(&mut self.random)
+        }
+    }
+
     fn foreign(&mut self) -> usize {
         let Some(mut stream) = self.connect() else { return 0 };
         let _ = stream.write_all(&frames::foreign(&mut self.random));
@@ -213,7 +229,7 @@ impl Attacker {
 
     fn drip(&mut self) -> usize {
         let mut streams: Vec<TcpStream> = (0..16).filter_map(|_| self.connect()).collect();
-        let lines: Vec<Vec<u8>> = streams.iter().map(|_| frames::valid(&mut self.random)).collect();
+        let lines: Vec<Vec<u8>> = streams.iter().map(|_| self.any()).collect();
         for at in 0..lines.iter().map(Vec::len).max().unwrap_or(0).min(400) {
             for (stream, line) in streams.iter_mut().zip(&lines) {
                 if let Some(byte) = line.get(at..=at) {
@@ -227,8 +243,9 @@ impl Attacker {
     fn half_close(&mut self) -> usize {
         let Some(mut stream) = self.connect() else { return 0 };
         let lines = 1 + self.random.below(100);
+        let of_one = if self.random.one_in(2) { frames::valid } else { commands::valid };
         for _ in 0..lines {
-            let _ = stream.write_all(&frames::valid(&mut self.random));
+            let _ = stream.write_all(&of_one(&mut self.random));
         }
         let how = *self.random.pick(&[Shutdown::Write, Shutdown::Read, Shutdown::Both]);
         let _ = stream.shutdown(how);
@@ -394,6 +411,6 @@ fn by_weight(mut at: usize) -> usize {
 }
 
 /// Closes so that the other side is reset and no port is kept waiting.
-fn drop_hard(stream: TcpStream) {
+pub(super) fn drop_hard(stream: TcpStream) {
     let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
 }

@@ -1,13 +1,14 @@
 //! The client that does right: it knows the answer to everything it asks, and how long each took.
 
 use super::attacks::{Storm, WHOLE};
+use super::commands::command;
 use super::frames::{BIG, BIG_BYTES};
 use crate::harness::{OK, PING, delete, error_false, ok, put, range, read};
 use crate::support::Random;
 use siltstone::Db;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,8 @@ pub struct Good<'a> {
     storm: &'a Storm,
     stream: TcpStream,
     input: BufReader<TcpStream>,
+    /// Another connection, for commands of Redis.
+    commands: TcpStream,
     random: Random,
     /// What its keys begin with, and nobody else's.
     prefix: String,
@@ -34,15 +37,20 @@ pub struct Good<'a> {
 
 impl Good<'_> {
     pub fn connect(storm: &Storm, seed: u64) -> Good<'_> {
-        let stream = TcpStream::connect(storm.address).unwrap();
-        // Longer than any bound: what takes so long hangs.
-        stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
-        stream.set_nodelay(true).unwrap();
+        let connect = || {
+            let stream = TcpStream::connect(storm.address).unwrap();
+            // Longer than any bound: what takes so long hangs.
+            stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
+            stream.set_nodelay(true).unwrap();
+            stream
+        };
+        let stream = connect();
         let mut random = Random::new(seed);
         Good {
             storm,
             input: BufReader::new(stream.try_clone().unwrap()),
             stream,
+            commands: connect(),
             prefix: format!("{:016x}", random.next()),
             random,
             stored: BTreeMap::new(),
@@ -71,7 +79,22 @@ impl Good<'_> {
     fn step(&mut self) {
         let key = format!("{}:{:02}", self.prefix, self.random.below(KEYS));
         let value = format!("{:x}", self.random.next());
-        match self.random.below(10) {
+        match self.random.below(16) {
+            10..12 => {
+                let found = self.stored.get(&key);
+                let reply =
+                    found.map_or("$-1\r\n".into(), |value| format!("${}\r\n{value}\r\n", value.len()));
+                self.check_command(&["GET", &key], &reply);
+            }
+            12..14 => {
+                self.check_command(&["SET", &key, &value], "+OK\r\n");
+                self.stored.insert(key, value);
+            }
+            14 => {
+                let there = self.stored.remove(&key).is_some();
+                self.check_command(&["DEL", &key], if there { ":1\r\n" } else { ":0\r\n" });
+            }
+            15 => self.check_command(&["PING"], "+PONG\r\n"),
             0 => self.check(PING, &ok("\"pong\"")),
             1..5 => {
                 let found = self.stored.get(&key).map_or("null".into(), |value| format!("\"{value}\""));
@@ -113,9 +136,24 @@ impl Good<'_> {
     fn check(&mut self, request: &str, reply: &str) {
         let before = Instant::now();
         let found = self.ask(request);
-        let took = before.elapsed();
         assert_eq!(found, reply, "{request}");
-        let is_write = request.contains("put") || request.contains("delete");
+        self.note(before, request, request.contains("put") || request.contains("delete"));
+    }
+
+    #[track_caller]
+    fn check_command(&mut self, words: &[&str], reply: &str) {
+        let args: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+        let mut found = vec![0; reply.len()];
+        let before = Instant::now();
+        self.commands.write_all(&command(&args)).unwrap();
+        self.commands.read_exact(&mut found).unwrap();
+        assert_eq!(String::from_utf8_lossy(&found), reply, "{words:?}");
+        self.note(before, &words.join(" "), matches!(words[0], "SET" | "DEL"));
+    }
+
+    /// Notes how long the answer took to a request that was sent at `before`.
+    fn note(&mut self, before: Instant, request: &str, is_write: bool) {
+        let took = before.elapsed();
         if is_write { &mut self.writes } else { &mut self.reads }.push(took);
         if self.waits.len() < TOLD || self.waits.last().is_some_and(|(last, ..)| took > *last) {
             let asked = request.chars().take(24).collect();

@@ -2,7 +2,7 @@
 //!
 //! The server is the real program in a process of its own, so its memory and descriptors are its own. `good` is the client
 //! that does right: it knows the answer to everything it asks, and how long each took. `attacks` are the ways to do wrong,
-//! `frames` what is sent in them, `watch` what the system says of the server's process.
+//! `frames` what is sent in them, `commands` the same for Redis' protocol, `watch` what the system says of the server's process.
 //!
 //! What must hold: every answer to the good client is right and comes before [`stall_bound`]; every line that the server
 //! says to the others is a reply; nothing is carried out by half; the memory stays below [`MEMORY_BOUND`]; no descriptor is
@@ -16,6 +16,7 @@
 //! The default bound finds a server that hangs, on any machine. What a quiet machine must show is 250 ms.
 
 mod attacks;
+mod commands;
 mod frames;
 mod good;
 mod watch;
