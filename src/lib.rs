@@ -39,7 +39,7 @@
 //! [`Db`] has the operations and [`Options`] the choices, sixteen of them, each with its default and its reason. [`store`] is
 //! the seam for other engines, [`index`] that for an ordered index of your own, [`vfs`] that for other files: in memory, with power
 //! cuts, or failing by rule, for your tests as for ours. [`protocol`] and, with the feature, `server` offer a database to the network; `client` asks one
-//! there. [`inspect()`] shows any file as text.
+//! there. [`document`] has exact JSON values and keys that sort as they do. [`inspect()`] shows any file as text.
 //!
 //! # Features
 //!
@@ -57,6 +57,7 @@
 pub mod client;
 #[cfg(feature = "server")]
 mod dataset;
+pub mod document;
 mod engine;
 pub mod error;
 pub mod index;

@@ -135,6 +135,14 @@ impl Answers {
 
     /// Waits until every write is durable, or is known not to be.
     pub(super) async fn settle(&mut self) {
+        // Who waits first has the log synced. Those whose requests have come as well are let go first, so that the sync is theirs, too.
+        if self
+            .list
+            .iter()
+            .any(|answer| matches!(&answer.what, What::Commit(commit, _) if !commit.is_decided()))
+        {
+            tokio::task::yield_now().await;
+        }
         // What became of the writes that the commit behind stands for.
         let mut behind: Result<(), Cow<'static, str>> = Ok(());
         for answer in self.list.iter_mut().rev() {

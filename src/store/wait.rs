@@ -64,6 +64,12 @@ impl Commit {
         Commit(Ticket::Until { source: log, mark: position })
     }
 
+    /// True when nothing need be waited for: it is as durable as was asked for, or will never be.
+    #[must_use]
+    pub fn is_decided(&self) -> bool {
+        matches!(self.0, Ticket::Ready(_))
+    }
+
     /// Blocks until the write is durable.
     ///
     /// # Errors

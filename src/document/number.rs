@@ -1,0 +1,252 @@
+//! Numbers as they were written, and by value: `25` equals `25.0`, and 2^53 + 1 is more than 2^53.
+//!
+//! A number is a sign, digits and a power of ten, none of which is ever made a binary fraction.
+//!
+//! ```text
+//! -0.00120e5   is   minus   0.12 × 10^3      digits "12", exponent 3
+//!  25, 25.0    are  plus    0.25 × 10^2      digits "25", exponent 2
+//!  0, -0, 0e9  are  zero                     no digits
+//! ```
+//!
+//! # Bytes that sort as the numbers do
+//!
+//! ```text
+//! zero       0x80
+//! positive   0xc0   exponent   digits   0x00
+//! negative   0x40   and all that follows of the positive one inverted
+//!
+//! exponent   8 bytes, big-endian, the sign bit flipped
+//! digits     two to a byte, 1 to 100 for 00 to 99; the last one stands alone as if a 0 followed
+//! ```
+//!
+//! (N1) There is one way to write a value: the first digit and the last are not zero. So numbers are equal exactly when their bytes
+//!      are, and one is never the beginning of another.
+
+use std::cmp::Ordering;
+
+const ZERO: u8 = 0x80;
+const POSITIVE: u8 = 0xc0;
+const NEGATIVE: u8 = 0x40;
+
+/// Exponents beyond this are refused: nobody has such numbers, and sums of exponents stay far from where they would overflow.
+const MAX_EXPONENT: i64 = 1 << 40;
+
+/// A number by its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decimal {
+    negative: bool,
+    /// The value is `0.digits × 10^exponent`; 0 for zero.
+    exponent: i64,
+    /// ASCII digits (N1); none for zero.
+    digits: Vec<u8>,
+}
+
+impl Decimal {
+    /// The value of a number as JSON writes it; `None` when it is none, or its exponent is beyond 2^40.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Decimal> {
+        let (negative, rest) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        let (mantissa, power) = match rest.split_once(['e', 'E']) {
+            Some((mantissa, power)) => (mantissa, parse_power(power)?),
+            None => (rest, 0),
+        };
+        let (whole, fraction) = match mantissa.split_once('.') {
+            Some((_, "")) => return None,
+            Some(parts) => parts,
+            None => (mantissa, ""),
+        };
+        let leading_zero = whole.len() > 1 && whole.starts_with('0');
+        let all_digits = [whole, fraction].iter().all(|part| part.bytes().all(|byte| byte.is_ascii_digit()));
+        if whole.is_empty() || leading_zero || !all_digits {
+            return None;
+        }
+        let all: Vec<u8> = whole.bytes().chain(fraction.bytes()).collect();
+        let zeros = all.iter().take_while(|digit| **digit == b'0').count();
+        let end = all.iter().rposition(|digit| *digit != b'0').map_or(zeros, |last| last + 1);
+        let digits = all.get(zeros..end).unwrap_or_default().to_vec();
+        if digits.is_empty() {
+            return Some(Decimal { negative: false, exponent: 0, digits });
+        }
+        let point = i64::try_from(whole.len()).ok()? - i64::try_from(zeros).ok()?;
+        Some(Decimal { negative, exponent: point + power, digits })
+    }
+
+    /// Appends bytes that sort as the values do (see above).
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        if self.digits.is_empty() {
+            return out.push(ZERO);
+        }
+        out.push(if self.negative { NEGATIVE } else { POSITIVE });
+        let begin = out.len();
+        out.extend((self.exponent as u64 ^ (1 << 63)).to_be_bytes());
+        out.extend(self.digits.chunks(2).map(|pair| {
+            let digit = |at: usize| pair.get(at).map_or(0, |digit| digit - b'0');
+            digit(0) * 10 + digit(1) + 1
+        }));
+        out.push(0);
+        if self.negative {
+            out.iter_mut().skip(begin).for_each(|byte| *byte = !*byte);
+        }
+    }
+
+    /// -1, 0 or 1.
+    fn sign(&self) -> i8 {
+        match (self.digits.is_empty(), self.negative) {
+            (true, _) => 0,
+            (false, true) => -1,
+            (false, false) => 1,
+        }
+    }
+}
+
+impl Ord for Decimal {
+    fn cmp(&self, other: &Decimal) -> Ordering {
+        let magnitude = || self.exponent.cmp(&other.exponent).then_with(|| self.digits.cmp(&other.digits));
+        self.sign().cmp(&other.sign()).then_with(|| match self.negative {
+            true => magnitude().reverse(),
+            false => magnitude(),
+        })
+    }
+}
+
+impl PartialOrd for Decimal {
+    fn partial_cmp(&self, other: &Decimal) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+fn parse_power(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    text.parse().ok().filter(|power: &i64| power.abs() <= MAX_EXPONENT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Random;
+
+    fn encoded(text: &str) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        Decimal::parse(text).unwrap().encode(&mut bytes);
+        bytes
+    }
+
+    #[test]
+    fn one_value_has_one_form() {
+        for same in [
+            &["0", "-0", "0.0", "0e9", "-0.00E-7"][..],
+            &["25", "25.0", "2.5e1", "250E-1", "0.25e+2"],
+            &["-0.00120e5", "-120", "-1.2e2"],
+            &["1e400", "10e399", "0.1E401"],
+        ] {
+            for other in same {
+                assert_eq!(Decimal::parse(same[0]), Decimal::parse(other), "{other}");
+                assert_eq!(encoded(same[0]), encoded(other), "{other}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_json_does_not_call_a_number_is_none() {
+        let wrong = [
+            "",
+            "-",
+            "+1",
+            "01",
+            "-01",
+            "1.",
+            ".5",
+            "1e",
+            "1e+",
+            "1e1.5",
+            "0x1",
+            "NaN",
+            "inf",
+            "1 ",
+            "1_0",
+            "--1",
+            "1e--1",
+            "1e99999999999999999999",
+            "1e1099511627777",
+        ];
+        for text in wrong {
+            assert_eq!(Decimal::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn they_sort_by_value() {
+        let ascending = [
+            "-1e400",
+            "-100",
+            "-99.5",
+            "-99",
+            "-10",
+            "-9.01",
+            "-9",
+            "-1",
+            "-0.5",
+            "-1e-400",
+            "0",
+            "1e-400",
+            "0.05",
+            "0.5",
+            "0.51",
+            "1",
+            "1.0000000000000000000001",
+            "9",
+            "9.01",
+            "10",
+            "99",
+            "100",
+            "9007199254740992",
+            "9007199254740993",
+            "123456789012345678901234567890",
+            "1e400",
+        ];
+        for (i, one) in ascending.iter().enumerate() {
+            for (j, other) in ascending.iter().enumerate() {
+                assert_eq!(Decimal::parse(one).cmp(&Decimal::parse(other)), i.cmp(&j), "{one} {other}");
+                assert_eq!(encoded(one).cmp(&encoded(other)), i.cmp(&j), "{one} {other}");
+            }
+        }
+    }
+
+    /// Numbers with few digits meet often; their values are compared once more as fractions of 128 bits.
+    #[test]
+    fn bytes_sort_as_values_do() {
+        let mut random = Random::new(1);
+        let mut next = || {
+            let units = i128::from(random.next() % 4001) - 2000;
+            let scale = random.next() % 4;
+            let power = 10_u32.pow(scale as u32);
+            let text = format!(
+                "{}{}.{:0width$}e{}",
+                if units < 0 { "-" } else { "" },
+                units.unsigned_abs() / u128::from(power),
+                units.unsigned_abs() % u128::from(power),
+                random.next() % 3,
+                width = scale.max(1) as usize
+            );
+            text
+        };
+        let value = |text: &str| {
+            let (mantissa, power) = text.split_once('e').unwrap();
+            let (whole, fraction) = mantissa.split_once('.').unwrap();
+            let units: i128 = format!("{whole}{fraction}").parse().unwrap();
+            units * 10_i128.pow(6 - fraction.len() as u32) * 10_i128.pow(power.parse().unwrap())
+        };
+        for _ in 0..100_000 {
+            let (one, other) = (next(), next());
+            let expected = value(&one).cmp(&value(&other));
+            assert_eq!(Decimal::parse(&one).cmp(&Decimal::parse(&other)), expected, "{one} {other}");
+            assert_eq!(encoded(&one).cmp(&encoded(&other)), expected, "{one} {other}");
+        }
+    }
+}

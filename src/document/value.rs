@@ -1,0 +1,422 @@
+//! What a document is made of: JSON with its numbers as they were written and its members in the order they came in.
+//!
+//! (V1) Nothing here recurses deeper than [`MAX_DEPTH`].
+//! (V2) A value that was read and is written again has the same numbers, digit for digit, and the same members in the same order.
+
+use super::number::Decimal;
+use std::borrow::Cow;
+use std::fmt::{self, Display, Write};
+
+/// How deep values may lie in each other.
+pub const MAX_DEPTH: usize = 100;
+/// How many bytes the text of a document may have.
+pub const MAX_BYTES: usize = 16 << 20;
+
+/// A value of JSON.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// Nothing.
+    Null,
+    /// True or false.
+    Bool(bool),
+    /// A number.
+    Number(Number),
+    /// Characters.
+    String(String),
+    /// Values in a row.
+    Array(Vec<Value>),
+    /// Values with names, none of which occurs twice.
+    Object(Vec<(String, Value)>),
+}
+
+/// A number, as it was written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Number {
+    text: Box<str>,
+    value: Decimal,
+}
+
+/// Why a text is no document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Malformed {
+    /// The byte where it was noticed.
+    pub at: usize,
+    /// What is wrong there.
+    pub why: &'static str,
+}
+
+impl Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at byte {}", self.why, self.at)
+    }
+}
+
+impl std::error::Error for Malformed {}
+
+impl Number {
+    /// `None` when the text is not a number of JSON.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Number> {
+        Some(Number { value: Decimal::parse(text)?, text: text.into() })
+    }
+
+    /// As it was written.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// By its value.
+    #[must_use]
+    pub fn value(&self) -> &Decimal {
+        &self.value
+    }
+}
+
+impl Value {
+    /// Reads a value, which is all of the text but for white space around it. A name that occurs twice has the last value, in the
+    /// first place.
+    ///
+    /// # Errors
+    /// It is no JSON, deeper than [`MAX_DEPTH`], or longer than [`MAX_BYTES`].
+    pub fn parse(text: &str) -> Result<Value, Malformed> {
+        if text.len() > MAX_BYTES {
+            return Err(Malformed { at: MAX_BYTES, why: "the document is longer than 16 MiB" });
+        }
+        let mut parser = Parser { text, at: 0 };
+        let value = parser.value(MAX_DEPTH)?;
+        parser.skip_space();
+        match parser.peek() {
+            None => Ok(value),
+            Some(_) => parser.fail("something follows the value"),
+        }
+    }
+
+    /// The member of an object.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        match self {
+            Value::Object(members) => members.iter().find(|(other, _)| other == name).map(|(_, value)| value),
+            _ => None,
+        }
+    }
+}
+
+/// As JSON, without spaces, in ASCII.
+impl Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Null => f.write_str("null"),
+            Value::Bool(value) => write!(f, "{value}"),
+            Value::Number(number) => f.write_str(number.text()),
+            Value::String(text) => write_string(text, f),
+            Value::Array(list) => {
+                f.write_char('[')?;
+                for (at, value) in list.iter().enumerate() {
+                    write!(f, "{}{value}", if at > 0 { "," } else { "" })?;
+                }
+                f.write_char(']')
+            }
+            Value::Object(members) => {
+                f.write_char('{')?;
+                for (at, (name, value)) in members.iter().enumerate() {
+                    f.write_str(if at > 0 { "," } else { "" })?;
+                    write_string(name, f)?;
+                    write!(f, ":{value}")?;
+                }
+                f.write_char('}')
+            }
+        }
+    }
+}
+
+fn write_string(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.write_char('"')?;
+    for char in text.chars() {
+        match char {
+            '"' | '\\' => write!(f, "\\{char}")?,
+            '\n' => f.write_str("\\n")?,
+            '\r' => f.write_str("\\r")?,
+            '\t' => f.write_str("\\t")?,
+            ' '..='~' => f.write_char(char)?,
+            _ => {
+                for unit in char.encode_utf16(&mut [0; 2]) {
+                    write!(f, "\\u{unit:04x}")?;
+                }
+            }
+        }
+    }
+    f.write_char('"')
+}
+
+/// A text, and how much of it is read.
+struct Parser<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Parser<'a> {
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn fail<T>(&self, why: &'static str) -> Result<T, Malformed> {
+        Err(Malformed { at: self.at, why })
+    }
+
+    fn skip_space(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    /// Passes over this byte, if it comes next.
+    fn take(&mut self, byte: u8) -> bool {
+        self.skip_space();
+        let found = self.peek() == Some(byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn value(&mut self, depth: usize) -> Result<Value, Malformed> {
+        self.skip_space();
+        match self.peek() {
+            None => self.fail("the text ends where a value is expected"),
+            Some(b'"') => Ok(Value::String(self.string()?.into_owned())),
+            Some(b'[' | b'{') if depth == 0 => self.fail("values lie deeper than 100 in each other"),
+            Some(b'[') => self.array(depth - 1),
+            Some(b'{') => self.object(depth - 1),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(_) => self.word(),
+        }
+    }
+
+    fn word(&mut self) -> Result<Value, Malformed> {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let words = [("null", Value::Null), ("true", Value::Bool(true)), ("false", Value::Bool(false))];
+        match words.into_iter().find(|(word, _)| rest.starts_with(word)) {
+            Some((word, value)) => {
+                self.at += word.len();
+                Ok(value)
+            }
+            None => self.fail("a value is expected"),
+        }
+    }
+
+    fn number(&mut self) -> Result<Value, Malformed> {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let is_part = |byte: u8| matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9');
+        let len = rest.bytes().position(|byte| !is_part(byte)).unwrap_or(rest.len());
+        match rest.get(..len).and_then(Number::parse) {
+            Some(number) => {
+                self.at += len;
+                Ok(Value::Number(number))
+            }
+            None => self.fail("this is not a number"),
+        }
+    }
+
+    fn array(&mut self, depth: usize) -> Result<Value, Malformed> {
+        self.at += 1;
+        let mut list = Vec::new();
+        if self.take(b']') {
+            return Ok(Value::Array(list));
+        }
+        loop {
+            list.push(self.value(depth)?);
+            if self.take(b']') {
+                return Ok(Value::Array(list));
+            }
+            if !self.take(b',') {
+                return self.fail("`,` or `]` is expected");
+            }
+        }
+    }
+
+    fn object(&mut self, depth: usize) -> Result<Value, Malformed> {
+        self.at += 1;
+        let mut members = Members::default();
+        if self.take(b'}') {
+            return Ok(Value::Object(members.list));
+        }
+        loop {
+            self.skip_space();
+            if self.peek() != Some(b'"') {
+                return self.fail("the name of a member is expected");
+            }
+            let name = self.string()?.into_owned();
+            if !self.take(b':') {
+                return self.fail("`:` is expected");
+            }
+            let value = self.value(depth)?;
+            members.set(name, value);
+            if self.take(b'}') {
+                return Ok(Value::Object(members.list));
+            }
+            if !self.take(b',') {
+                return self.fail("`,` or `}` is expected");
+            }
+        }
+    }
+
+    /// A string; the cursor is at its first quote.
+    fn string(&mut self) -> Result<Cow<'a, str>, Malformed> {
+        let start = self.at;
+        self.at += 1;
+        let mut plain = true;
+        loop {
+            match self.peek() {
+                None => return self.fail("the text ends within a string"),
+                Some(b'"') => break,
+                Some(b'\\') => {
+                    plain = false;
+                    self.at += 2;
+                }
+                Some(0..0x20) => return self.fail("a control character in a string must be escaped"),
+                Some(_) => self.at += 1,
+            }
+        }
+        self.at += 1;
+        let quoted = self.text.get(start..self.at).unwrap_or_default();
+        if plain {
+            return Ok(Cow::Borrowed(self.text.get(start + 1..self.at - 1).unwrap_or_default()));
+        }
+        match serde_json::from_str(quoted) {
+            Ok(text) => Ok(Cow::Owned(text)),
+            Err(_) => Err(Malformed { at: start, why: "an escape in this string is wrong" }),
+        }
+    }
+}
+
+/// The members of an object as they come, each name once.
+#[derive(Default)]
+struct Members {
+    list: Vec<(String, Value)>,
+    /// Where each name is; kept when there are many of them.
+    places: std::collections::HashMap<String, usize>,
+}
+
+impl Members {
+    /// So many are looked through one by one.
+    const FEW: usize = 16;
+
+    fn set(&mut self, name: String, value: Value) {
+        if self.list.len() == Self::FEW {
+            self.places = self.list.iter().enumerate().map(|(at, (name, _))| (name.clone(), at)).collect();
+        }
+        let place = match self.list.len() {
+            0..Self::FEW => self.list.iter().position(|(other, _)| *other == name),
+            _ => self.places.get(&name).copied(),
+        };
+        match place.and_then(|at| self.list.get_mut(at)) {
+            Some(member) => member.1 = value,
+            None => {
+                if self.list.len() >= Self::FEW {
+                    self.places.insert(name.clone(), self.list.len());
+                }
+                self.list.push((name, value));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Random;
+
+    #[test]
+    fn what_is_read_is_written_again() {
+        for (text, again) in [
+            ("null", None),
+            (" [ 1 , -0.10, 1E+5 ,[], { } ]\n", Some("[1,-0.10,1E+5,[],{}]")),
+            (r#"{"z":1,"a":{"b":[true,false,null]},"$serde_json::private::Number":"1"}"#, None),
+            ("123456789012345678901234567890.10", None),
+            (r#"{"a":1,"b":2,"a":3}"#, Some(r#"{"a":3,"b":2}"#)),
+            (
+                "\"\u{e9}\u{1f600}\\u00e9\\ud83d\\ude00\\/\\b\u{7f}\"",
+                Some(r#""\u00e9\ud83d\ude00\u00e9\ud83d\ude00/\u0008\u007f""#),
+            ),
+        ] {
+            let value = Value::parse(text).unwrap();
+            assert_eq!(value.to_string(), again.unwrap_or(text));
+            assert_eq!(Value::parse(&value.to_string()).unwrap(), value);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_place() {
+        for (text, at, why) in [
+            ("", 0, "ends where a value"),
+            ("[1,]", 3, "a value is expected"),
+            ("[1 2]", 3, "`,` or `]`"),
+            (r#"{"a" 1}"#, 5, "`:`"),
+            (r#"{"a":1,}"#, 7, "the name"),
+            (r#"{"a":1 "#, 7, "`,` or `}`"),
+            ("nul", 0, "a value is expected"),
+            ("01", 0, "not a number"),
+            ("[1.e5]", 1, "not a number"),
+            ("\"a", 2, "ends within a string"),
+            ("\"a\\", 4, "ends within a string"),
+            ("\"\\x\"", 0, "escape"),
+            ("\"\\ud800\"", 0, "escape"),
+            ("\"\n\"", 1, "control character"),
+            ("1 1", 2, "follows"),
+            (&"[".repeat(101), 100, "deeper than 100"),
+        ] {
+            let error = Value::parse(text).unwrap_err();
+            assert!(error.at == at && error.why.contains(why), "{text:?}: {error}");
+        }
+        assert!(Value::parse(&format!("{}1{}", "[".repeat(100), "]".repeat(100))).is_ok());
+        assert!(Value::parse(&" ".repeat(MAX_BYTES + 1)).unwrap_err().why.contains("16 MiB"));
+    }
+
+    #[test]
+    fn many_members_are_found_once_each() {
+        let mut random = Random::new(1);
+        for count in [1, 15, 16, 17, 40, 400] {
+            let mut expected: Vec<(String, u64)> = Vec::new();
+            let mut text = String::new();
+            for n in 0..count {
+                let name = format!("m{}", random.below(count));
+                text += &format!("{}\"{name}\":{n}", if n > 0 { "," } else { "" });
+                match expected.iter_mut().find(|(other, _)| *other == name) {
+                    Some(member) => member.1 = n as u64,
+                    None => expected.push((name, n as u64)),
+                }
+            }
+            let value = Value::parse(&format!("{{{text}}}")).unwrap();
+            let Value::Object(members) = &value else { panic!("{value}") };
+            let found: Vec<(String, u64)> = members
+                .iter()
+                .map(|(name, value)| (name.clone(), value.to_string().parse().unwrap()))
+                .collect();
+            assert_eq!(found, expected, "{text}");
+            assert_eq!(value.get("m0").is_some(), expected.iter().any(|(name, _)| name == "m0"));
+        }
+    }
+
+    /// Texts cut and changed anywhere: an error or a value, and a value is the same after one more round.
+    #[test]
+    fn no_text_brings_it_down() {
+        let sound = r#"{"a":[1,2.5e3,{"b":"\u00e9\n"}],"c":null,"d":[[],{},true],"é":"ü"}"#;
+        let mut random = Random::new(2);
+        for _ in 0..20_000 {
+            let mut text: Vec<char> = sound.chars().collect();
+            for _ in 0..1 + random.below(3) {
+                let at = random.below(text.len());
+                match random.below(3) {
+                    0 if text.len() > 1 => _ = text.remove(at),
+                    1 => text.truncate(at + 1),
+                    _ => text[at] = ['"', '\\', '[', '}', '1', 'e', '-', 'é'][random.below(8)],
+                }
+            }
+            let text: String = text.into_iter().collect();
+            if let Ok(value) = Value::parse(&text) {
+                assert_eq!(Value::parse(&value.to_string()).unwrap(), value, "{text}");
+            }
+            let known: Result<serde_json::Value, _> = serde_json::from_str(&text);
+            assert_eq!(known.is_ok(), Value::parse(&text).is_ok(), "{text}");
+        }
+    }
+}
