@@ -1,4 +1,4 @@
-//! Documents: values of JSON, exactly as they were written, and the order they have.
+//! Documents: values of JSON, exactly as they were written, the order they have, and which of them are asked for.
 //!
 //! ```
 //! use siltstone::document::order::{self, Direction};
@@ -8,11 +8,18 @@
 //! assert!(order::compare(&a, &b).is_gt());
 //! let mut key = Vec::new();
 //! order::encode(&a, Direction::Ascending, &mut key);
-//! # Ok::<(), siltstone::document::value::Malformed>(())
+//!
+//! use siltstone::document::filter::Filter;
+//! let query = Value::parse(r#"{"age": {"$gte": 24, "$lt": 35}, "tags": "new"}"#)?;
+//! let row = Value::parse(r#"{"age": 30.0, "tags": ["new", "open"]}"#)?;
+//! assert!(Filter::parse(&query)?.matches(&row));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Reading order: [`number`], [`value`], [`order`].
+//! Reading order: [`number`], [`value`], [`order`], [`path`], [`filter`].
 
+pub mod filter;
 pub mod number;
 pub mod order;
+pub mod path;
 pub mod value;

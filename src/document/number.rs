@@ -92,6 +92,19 @@ impl Decimal {
         }
     }
 
+    /// The value, when it is whole and has at most 38 digits.
+    #[must_use]
+    pub fn integer(&self) -> Option<i128> {
+        let zeros = self.exponent.checked_sub(i64::try_from(self.digits.len()).ok()?)?;
+        let zeros = if self.digits.is_empty() { 0 } else { u32::try_from(zeros).ok()? };
+        let digits = self
+            .digits
+            .iter()
+            .try_fold(0_i128, |sum, digit| sum.checked_mul(10)?.checked_add(i128::from(digit - b'0')))?;
+        let magnitude = digits.checked_mul(10_i128.checked_pow(zeros)?)?;
+        Some(if self.negative { -magnitude } else { magnitude })
+    }
+
     /// -1, 0 or 1.
     fn sign(&self) -> i8 {
         match (self.digits.is_empty(), self.negative) {
@@ -215,6 +228,22 @@ mod tests {
                 assert_eq!(Decimal::parse(one).cmp(&Decimal::parse(other)), i.cmp(&j), "{one} {other}");
                 assert_eq!(encoded(one).cmp(&encoded(other)), i.cmp(&j), "{one} {other}");
             }
+        }
+    }
+
+    #[test]
+    fn whole_numbers() {
+        for (text, expected) in [
+            ("0.0", Some(0)),
+            ("-25.0", Some(-25)),
+            ("1e3", Some(1000)),
+            ("1.5", None),
+            ("0.001e2", None),
+            ("170141183460469231731687303715884105727", Some(i128::MAX)),
+            ("170141183460469231731687303715884105728", None),
+            ("1e1000000", None),
+        ] {
+            assert_eq!(Decimal::parse(text).unwrap().integer(), expected, "{text}");
         }
     }
 
