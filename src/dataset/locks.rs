@@ -18,7 +18,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 /// More writers than this at a time meet only by chance.
 pub const STRIPES: usize = 256;
 
-/// A command that finds all in memory takes a hundredth of this.
+/// A command that finds all in memory takes a few microseconds.
 const MOMENT: Duration = Duration::from_micros(500);
 
 /// A key, and the database it is of.

@@ -18,7 +18,7 @@
 
 use super::order;
 use super::path::Path;
-use super::value::Value;
+use super::value::{Kind, Value};
 use std::cmp::Ordering;
 use std::fmt::{self, Display};
 
@@ -78,17 +78,6 @@ enum Test {
     ElementLike(Filter),
 }
 
-/// What a value may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Null,
-    Bool,
-    Number,
-    String,
-    Array,
-    Object,
-}
-
 impl Filter {
     /// Reads a filter.
     ///
@@ -133,16 +122,14 @@ impl Test {
             Test::Equal(value) => any_part(found, |part| is_equal(part, value)),
             Test::Unequal(value) => !any_part(found, |part| is_equal(part, value)),
             Test::Compare(value, wanted) => {
-                let kind = Kind::of(value);
-                any_part(found, |part| {
-                    Kind::of(part) == kind && wanted.contains(&order::compare(part, value))
-                })
+                let kind = value.kind();
+                any_part(found, |part| part.kind() == kind && wanted.contains(&order::compare(part, value)))
             }
             Test::In(list) => any_part(found, |part| list.iter().any(|value| is_equal(part, value))),
             Test::NotIn(list) => !any_part(found, |part| list.iter().any(|value| is_equal(part, value))),
             Test::Not(tests) => !tests.iter().all(|test| test.holds(found)),
             Test::Exists(wanted) => *wanted,
-            Test::Kind(kinds) => any_part(found, |part| kinds.contains(&Kind::of(part))),
+            Test::Kind(kinds) => any_part(found, |part| kinds.contains(&part.kind())),
             Test::All(list) => list.iter().all(|value| any_part(found, |part| is_equal(part, value))),
             Test::Size(size) => {
                 found.iter().any(|value| matches!(value, Value::Array(list) if list.len() == *size))
@@ -178,27 +165,15 @@ fn integer(value: &Value) -> Option<i128> {
     }
 }
 
-impl Kind {
-    const NAMES: [(&'static str, Kind); 6] = [
-        ("null", Kind::Null),
-        ("bool", Kind::Bool),
-        ("number", Kind::Number),
-        ("string", Kind::String),
-        ("array", Kind::Array),
-        ("object", Kind::Object),
-    ];
-
-    fn of(value: &Value) -> Kind {
-        match value {
-            Value::Null => Kind::Null,
-            Value::Bool(_) => Kind::Bool,
-            Value::Number(_) => Kind::Number,
-            Value::String(_) => Kind::String,
-            Value::Array(_) => Kind::Array,
-            Value::Object(_) => Kind::Object,
-        }
-    }
-}
+/// What `$type` calls them.
+const KINDS: [(&str, Kind); 6] = [
+    ("null", Kind::Null),
+    ("bool", Kind::Bool),
+    ("number", Kind::Number),
+    ("string", Kind::String),
+    ("array", Kind::Array),
+    ("object", Kind::Object),
+];
 
 fn refuse<T>(at: &str, why: impl Into<String>) -> Result<T, Refused> {
     Err(Refused { at: at.into(), why: why.into() })
@@ -308,7 +283,7 @@ fn kinds(value: &Value, at: &str) -> Result<Vec<Kind>, Refused> {
         one => std::slice::from_ref(one),
     };
     let kind = |value: &Value| match value {
-        Value::String(name) => Kind::NAMES.iter().find(|(known, _)| known == name).map(|(_, kind)| *kind),
+        Value::String(name) => KINDS.iter().find(|(known, _)| known == name).map(|(_, kind)| *kind),
         _ => None,
     };
     match list.iter().map(kind).collect() {

@@ -64,7 +64,7 @@ pub fn compare(one: &Value, other: &Value) -> Ordering {
                 .find(|found| found.is_ne())
                 .unwrap_or_else(|| one.len().cmp(&other.len()))
         }
-        _ => kind(one).cmp(&kind(other)),
+        _ => one.kind().cmp(&other.kind()),
     }
 }
 
@@ -118,17 +118,6 @@ fn sorted(members: &[(String, Value)]) -> Vec<&(String, Value)> {
     let mut sorted: Vec<_> = members.iter().collect();
     sorted.sort_unstable_by(|one, other| one.0.as_bytes().cmp(other.0.as_bytes()));
     sorted
-}
-
-fn kind(value: &Value) -> u8 {
-    match value {
-        Value::Null => NULL,
-        Value::Bool(_) => FALSE,
-        Value::Number(_) => NUMBER,
-        Value::String(_) => STRING,
-        Value::Array(_) => ARRAY,
-        Value::Object(_) => OBJECT,
-    }
 }
 
 #[cfg(test)]

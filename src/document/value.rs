@@ -29,6 +29,23 @@ pub enum Value {
     Object(Vec<(String, Value)>),
 }
 
+/// What a value may be, in the order that kinds have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Nothing.
+    Null,
+    /// True or false.
+    Bool,
+    /// A number.
+    Number,
+    /// Characters.
+    String,
+    /// Values in a row.
+    Array,
+    /// Values with names.
+    Object,
+}
+
 /// A number, as it was written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Number {
@@ -89,6 +106,19 @@ impl Value {
         match parser.peek() {
             None => Ok(value),
             Some(_) => parser.fail("something follows the value"),
+        }
+    }
+
+    /// What it is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Value::Null => Kind::Null,
+            Value::Bool(_) => Kind::Bool,
+            Value::Number(_) => Kind::Number,
+            Value::String(_) => Kind::String,
+            Value::Array(_) => Kind::Array,
+            Value::Object(_) => Kind::Object,
         }
     }
 

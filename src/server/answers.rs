@@ -135,14 +135,7 @@ impl Answers {
 
     /// Waits until every write is durable, or is known not to be.
     pub(super) async fn settle(&mut self) {
-        // Who waits first has the log synced. Those whose requests have come as well are let go first, so that the sync is theirs, too.
-        if self
-            .list
-            .iter()
-            .any(|answer| matches!(&answer.what, What::Commit(commit, _) if !commit.is_decided()))
-        {
-            tokio::task::yield_now().await;
-        }
+        let mut gave_way = false;
         // What became of the writes that the commit behind stands for.
         let mut behind: Result<(), Cow<'static, str>> = Ok(());
         for answer in self.list.iter_mut().rev() {
@@ -150,6 +143,12 @@ impl Answers {
                 What::Reply(_) | What::Bytes(_) => continue,
                 What::Gathered => Reply::Done,
                 What::Commit(commit, reply) => {
+                    // Who waits first has the log synced. Those whose requests have come as well go first, so that the sync is
+                    // theirs, too.
+                    if !gave_way && !commit.is_decided() {
+                        gave_way = true;
+                        tokio::task::yield_now().await;
+                    }
                     let done = if planted(Bug::AnswerBeforeDurable) { Ok(()) } else { commit.await };
                     behind = done.map_err(|error| describe(&error));
                     std::mem::replace(reply, Reply::Done)
