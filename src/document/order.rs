@@ -8,6 +8,7 @@
 //! false      0x20
 //! true       0x21
 //! number     0x30  as `number` has it                         25 and 25.0 are one value
+//! instant    0x38  eight bytes, big-endian                    of columns of dates (`raw`)
 //! string     0x40  its bytes, 0x00 as 0x00 0xff   0x00 0x01   by code point
 //! array      0x50  its values                     0x01        as words of a dictionary
 //! object     0x60  each name as a string, its value   0x01    by its members in the order of their names
@@ -18,13 +19,16 @@
 //!      (0x01) is below every value, and the end of a string is below all that may go on instead.
 //! (O3) For an index that descends all bytes are inverted; O2 makes that its reverse.
 
-use super::value::Value;
+use super::number::Decimal;
+use super::raw::{Members, Part, Raw};
+use super::value::Kind;
 use std::cmp::Ordering;
 
 const NULL: u8 = 0x10;
 const FALSE: u8 = 0x20;
 const TRUE: u8 = 0x21;
 const NUMBER: u8 = 0x30;
+const INSTANT: u8 = 0x38;
 const STRING: u8 = 0x40;
 const ARRAY: u8 = 0x50;
 const OBJECT: u8 = 0x60;
@@ -42,56 +46,122 @@ pub enum Direction {
 
 /// Which of two values comes first; objects are equal whatever order their members are in.
 #[must_use]
-pub fn compare(one: &Value, other: &Value) -> Ordering {
-    match (one, other) {
-        (Value::Bool(one), Value::Bool(other)) => one.cmp(other),
-        (Value::Number(one), Value::Number(other)) => one.value().cmp(other.value()),
-        (Value::String(one), Value::String(other)) => one.as_bytes().cmp(other.as_bytes()),
-        (Value::Array(one), Value::Array(other)) => {
-            let differs =
-                one.iter().zip(other).map(|(one, other)| compare(one, other)).find(|found| found.is_ne());
-            differs.unwrap_or_else(|| one.len().cmp(&other.len()))
-        }
-        (Value::Object(one), Value::Object(other)) => {
-            let (one, other) = (sorted(one), sorted(other));
-            let member = |(one, other): (&(String, Value), &(String, Value))| {
-                one.0.as_bytes().cmp(other.0.as_bytes()).then_with(|| compare(&one.1, &other.1))
-            };
-            let mut pairs = one.iter().copied().zip(other.iter().copied());
-            pairs
-                .by_ref()
-                .map(member)
-                .find(|found| found.is_ne())
-                .unwrap_or_else(|| one.len().cmp(&other.len()))
+pub fn compare(one: Raw<'_>, other: Raw<'_>) -> Ordering {
+    match (one.part(), other.part()) {
+        (Part::Bool(one), Part::Bool(other)) => one.cmp(&other),
+        (Part::Number(one), Part::Number(other)) => compare_numbers(one, other),
+        (Part::Instant(one), Part::Instant(other)) => one.cmp(&other),
+        (Part::String(one), Part::String(other)) => one.cmp(other),
+        (Part::Array(one), Part::Array(other)) => one.map(Ordered).cmp(other.map(Ordered)),
+        (Part::Object(one), Part::Object(other)) => {
+            sorted(one).into_iter().map(member).cmp(sorted(other).into_iter().map(member))
         }
         _ => one.kind().cmp(&other.kind()),
     }
 }
 
+fn compare_numbers(one: &str, other: &str) -> Ordering {
+    match (small(one), small(other)) {
+        (Some(one), Some(other)) => one.cmp(&other),
+        _ => Decimal::parse(one).cmp(&Decimal::parse(other)),
+    }
+}
+
+/// The number, if it is written as a whole one that surely fits; most are.
+fn small(text: &str) -> Option<i64> {
+    if text.len() > 18 { None } else { text.parse().ok() }
+}
+
+/// A value, to be compared by [`compare`].
+struct Ordered<'a>(Raw<'a>);
+
+impl Ord for Ordered<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        compare(self.0, other.0)
+    }
+}
+
+impl PartialOrd for Ordered<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Eq for Ordered<'_> {}
+
+impl PartialEq for Ordered<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+fn member<'a>((name, value): (&'a [u8], Raw<'a>)) -> (&'a [u8], Ordered<'a>) {
+    (name, Ordered(value))
+}
+
+/// Members by name, which are all different.
+fn sorted(members: Members<'_>) -> Vec<(&[u8], Raw<'_>)> {
+    let mut sorted: Vec<_> = members.collect();
+    sorted.sort_unstable_by_key(|(name, _)| *name);
+    sorted
+}
+
 /// Appends the bytes of a value.
-pub fn encode(value: &Value, direction: Direction, out: &mut Vec<u8>) {
+pub fn encode(value: Raw<'_>, direction: Direction, out: &mut Vec<u8>) {
     let begin = out.len();
     encode_ascending(value, out);
+    invert(direction, begin, out);
+}
+
+/// The bytes that stand for a kind, from its least value on, and the first that do not: all values of the kind lie between them.
+#[must_use]
+pub fn bounds_of(kind: Kind) -> (u8, u8) {
+    let first = match kind {
+        Kind::Null => NULL,
+        Kind::Bool => FALSE,
+        Kind::Number => NUMBER,
+        Kind::Instant => INSTANT,
+        Kind::String => STRING,
+        Kind::Array => ARRAY,
+        Kind::Object => OBJECT,
+    };
+    (first, if kind == Kind::Bool { TRUE + 1 } else { first + 1 })
+}
+
+/// Appends what strings begin with that begin with this text: the bytes of the string without its end.
+pub fn encode_prefix(text: &str, out: &mut Vec<u8>) {
+    push_string(text.as_bytes(), out);
+}
+
+/// Makes the bytes from `begin` on those of the other direction, if that is wanted (O3).
+pub fn invert(direction: Direction, begin: usize, out: &mut [u8]) {
     if direction == Direction::Descending {
         out.iter_mut().skip(begin).for_each(|byte| *byte = !*byte);
     }
 }
 
-fn encode_ascending(value: &Value, out: &mut Vec<u8>) {
-    match value {
-        Value::Null => out.push(NULL),
-        Value::Bool(value) => out.push(if *value { TRUE } else { FALSE }),
-        Value::Number(number) => {
+fn encode_ascending(value: Raw<'_>, out: &mut Vec<u8>) {
+    match value.part() {
+        Part::Null => out.push(NULL),
+        Part::Bool(value) => out.push(if value { TRUE } else { FALSE }),
+        Part::Number(text) => {
             out.push(NUMBER);
-            number.value().encode(out);
+            // What is no number, which nobody stored, is none of any (raw R2).
+            if let Some(number) = Decimal::parse(text) {
+                number.encode(out);
+            }
         }
-        Value::String(text) => encode_string(text, out),
-        Value::Array(list) => {
+        Part::Instant(micros) => {
+            out.push(INSTANT);
+            out.extend((micros as u64 ^ (1 << 63)).to_be_bytes());
+        }
+        Part::String(text) => encode_string(text, out),
+        Part::Array(list) => {
             out.push(ARRAY);
-            list.iter().for_each(|value| encode_ascending(value, out));
+            list.for_each(|value| encode_ascending(value, out));
             out.push(END);
         }
-        Value::Object(members) => {
+        Part::Object(members) => {
             out.push(OBJECT);
             for (name, value) in sorted(members) {
                 encode_string(name, out);
@@ -102,68 +172,45 @@ fn encode_ascending(value: &Value, out: &mut Vec<u8>) {
     }
 }
 
-fn encode_string(text: &str, out: &mut Vec<u8>) {
-    out.push(STRING);
-    for byte in text.bytes() {
-        out.push(byte);
-        if byte == 0 {
-            out.push(0xff);
-        }
-    }
+fn encode_string(text: &[u8], out: &mut Vec<u8>) {
+    push_string(text, out);
     out.extend([0, 1]);
 }
 
-/// Members by name, which are all different.
-fn sorted(members: &[(String, Value)]) -> Vec<&(String, Value)> {
-    let mut sorted: Vec<_> = members.iter().collect();
-    sorted.sort_unstable_by(|one, other| one.0.as_bytes().cmp(other.0.as_bytes()));
-    sorted
+fn push_string(text: &[u8], out: &mut Vec<u8>) {
+    out.push(STRING);
+    let mut rest = text;
+    while let Some(at) = memchr::memchr(0, rest) {
+        let (part, behind) = rest.split_at(at + 1);
+        out.extend_from_slice(part);
+        out.push(0xff);
+        rest = behind;
+    }
+    out.extend_from_slice(rest);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::raw::Encoded;
+    use crate::document::value::{Value, tests::random_value};
     use crate::random::Random;
+
+    fn compare(one: &Value, other: &Value) -> Ordering {
+        super::compare(Encoded::of(one).raw(), Encoded::of(other).raw())
+    }
 
     fn bytes(value: &Value, direction: Direction) -> Vec<u8> {
         let mut bytes = Vec::new();
-        encode(value, direction, &mut bytes);
+        encode(Encoded::of(value).raw(), direction, &mut bytes);
         bytes
-    }
-
-    /// From few pieces, so that beginnings are often the same.
-    fn any(random: &mut Random, depth: usize) -> Value {
-        let name = |random: &mut Random| {
-            ["", "a", "a\0", "a\0b", "ab", "b", "é", "\u{10000}", "\u{ffff}"][random.below(9)].to_owned()
-        };
-        match random.below(if depth == 0 { 5 } else { 8 }) {
-            0 => Value::Null,
-            1 => Value::Bool(random.flip()),
-            2 | 3 => {
-                let text = ["0", "-0.0", "1", "1.0", "10", "-1", "-10", "1e1", "0.5", "1e300", "-1e-300"]
-                    [random.below(11)];
-                Value::parse(text).unwrap()
-            }
-            4 => Value::String(name(random)),
-            5 | 6 => Value::Array((0..random.below(4)).map(|_| any(random, depth - 1)).collect()),
-            _ => {
-                let mut members: Vec<(String, Value)> = Vec::new();
-                for _ in 0..random.below(4) {
-                    let name = name(random);
-                    if members.iter().all(|(other, _)| *other != name) {
-                        members.push((name, any(random, depth - 1)));
-                    }
-                }
-                Value::Object(members)
-            }
-        }
     }
 
     #[test]
     fn bytes_sort_as_values_do() {
         let mut random = Random::new(1);
         for _ in 0..200_000 {
-            let (one, other) = (any(&mut random, 2), any(&mut random, 2));
+            let (one, other) = (random_value(&mut random, 2), random_value(&mut random, 2));
             let expected = compare(&one, &other);
             assert_eq!(compare(&other, &one), expected.reverse(), "{one} {other}");
             let (a, b) = (bytes(&one, Direction::Ascending), bytes(&other, Direction::Ascending));
@@ -179,9 +226,9 @@ mod tests {
     fn rows_sort_by_each_value_in_turn() {
         let mut random = Random::new(2);
         let mut row = || {
-            let values = (any(&mut random, 1), any(&mut random, 1));
+            let values = (random_value(&mut random, 1), random_value(&mut random, 1));
             let mut key = bytes(&values.0, Direction::Ascending);
-            encode(&values.1, Direction::Descending, &mut key);
+            encode(Encoded::of(&values.1).raw(), Direction::Descending, &mut key);
             (values, key)
         };
         for _ in 0..100_000 {

@@ -8,43 +8,75 @@
 //! {"a": [1, [2, 3]]}                      a        [1, [2, 3]]    the array itself, once
 //! ```
 
-use super::value::Value;
+use super::raw::{Part, Raw};
+use std::fmt::{self, Display};
 
 /// The most names in a path: no document is deeper.
 pub const MAX_NAMES: usize = super::value::MAX_DEPTH;
 
 /// A path into a document.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Path(Box<[Box<str>]>);
+pub struct Path(Box<[Name]>);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Name {
+    text: Box<str>,
+    /// When the name is also the place of an element.
+    place: Option<usize>,
+}
 
 impl Path {
     /// Names with dots between them; `None` when one is empty or begins with `$`, or there are more than [`MAX_NAMES`].
     #[must_use]
     pub fn parse(text: &str) -> Option<Path> {
-        let names: Vec<Box<str>> = text.split('.').take(MAX_NAMES + 1).map(Into::into).collect();
-        let sound =
-            names.len() <= MAX_NAMES && names.iter().all(|name| !name.is_empty() && !name.starts_with('$'));
-        sound.then(|| Path(names.into()))
+        let name = |text: &str| Name { text: text.into(), place: text.parse().ok() };
+        let names: Box<[Name]> = text.split('.').take(MAX_NAMES + 1).map(name).collect();
+        let is_name = |name: &Name| !name.text.is_empty() && !name.text.starts_with('$');
+        (names.len() <= MAX_NAMES && names.iter().all(is_name)).then_some(Path(names))
+    }
+
+    /// The name, when there is only one.
+    #[must_use]
+    pub fn single(&self) -> Option<&str> {
+        match &*self.0 {
+            [name] => Some(&name.text),
+            _ => None,
+        }
+    }
+
+    /// The names, from the outermost on.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|name| &*name.text)
     }
 
     /// Calls `see` with each value that lies there, until it says that it has seen enough; whether it did.
-    pub fn any<'v>(&self, document: &'v Value, see: &mut dyn FnMut(&'v Value) -> bool) -> bool {
+    pub fn any<'v>(&self, document: Raw<'v>, see: &mut dyn FnMut(Raw<'v>) -> bool) -> bool {
         any(&self.0, document, see)
     }
 }
 
-fn any<'v>(names: &[Box<str>], value: &'v Value, see: &mut dyn FnMut(&'v Value) -> bool) -> bool {
+/// As it is read.
+impl Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.names().enumerate().try_for_each(|(at, name)| {
+            f.write_str(if at > 0 { "." } else { "" })?;
+            f.write_str(name)
+        })
+    }
+}
+
+fn any<'v>(names: &[Name], value: Raw<'v>, see: &mut dyn FnMut(Raw<'v>) -> bool) -> bool {
     let Some((name, rest)) = names.split_first() else { return see(value) };
-    match value {
-        Value::Object(_) => value.get(name).is_some_and(|inner| any(rest, inner, see)),
-        Value::Array(list) => {
-            let in_place = name.parse().ok().and_then(|at: usize| list.get(at));
+    match value.part() {
+        Part::Object(_) => value.get(&name.text).is_some_and(|inner| any(rest, inner, see)),
+        Part::Array(list) => {
+            let mut elements = list;
+            let in_place = name.place.and_then(|at| elements.nth(at));
             if in_place.is_some_and(|inner| any(rest, inner, see)) {
                 return true;
             }
             // An array within an array has no members; elements of elements are not looked for.
-            list.iter()
-                .filter(|element| matches!(element, Value::Object(_)))
+            list.filter(|element| matches!(element.part(), Part::Object(_)))
                 .any(|element| any(names, element, see))
         }
         _ => false,
@@ -54,6 +86,8 @@ fn any<'v>(names: &[Box<str>], value: &'v Value, see: &mut dyn FnMut(&'v Value) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::raw::Encoded;
+    use crate::document::value::Value;
 
     #[test]
     fn what_lies_where() {
@@ -68,13 +102,14 @@ mod tests {
             (r#"{"a":[1,[2,3]]}"#, "a.1.0", "2"),
             (r#"{"a":[{"0":7},8]}"#, "a.0", r#"{"0":7} 7"#),
         ] {
-            let document = Value::parse(document).unwrap();
+            let document = Encoded::of(&Value::parse(document).unwrap());
             let mut found = Vec::new();
-            Path::parse(path).unwrap().any(&document, &mut |value| {
-                found.push(value.to_string());
+            Path::parse(path).unwrap().any(document.raw(), &mut |value| {
+                found.push(value.to_value().unwrap().to_string());
                 false
             });
-            assert_eq!(found.join(" "), expected, "{path} of {document}");
+            assert_eq!(found.join(" "), expected, "{path} of {document:?}");
+            assert_eq!(Path::parse(path).unwrap().to_string(), path);
         }
     }
 

@@ -38,6 +38,8 @@ pub enum Kind {
     Bool,
     /// A number.
     Number,
+    /// A moment: what values of columns of dates are compared as. No document has one.
+    Instant,
     /// Characters.
     String,
     /// Values in a row.
@@ -351,9 +353,37 @@ impl Members {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::random::Random;
+
+    /// From few pieces, so that beginnings are often the same.
+    pub(in crate::document) fn random_value(random: &mut Random, depth: usize) -> Value {
+        let name = |random: &mut Random| {
+            ["", "a", "a\0", "a\0b", "ab", "b", "é", "\u{10000}", "\u{ffff}"][random.below(9)].to_owned()
+        };
+        match random.below(if depth == 0 { 5 } else { 8 }) {
+            0 => Value::Null,
+            1 => Value::Bool(random.flip()),
+            2 | 3 => {
+                let text = ["0", "-0.0", "1", "1.0", "10", "-1", "-10", "1e1", "0.5", "1e300", "-1e-300"]
+                    [random.below(11)];
+                Value::parse(text).unwrap()
+            }
+            4 => Value::String(name(random)),
+            5 | 6 => Value::Array((0..random.below(4)).map(|_| random_value(random, depth - 1)).collect()),
+            _ => {
+                let mut members: Vec<(String, Value)> = Vec::new();
+                for _ in 0..random.below(4) {
+                    let name = name(random);
+                    if members.iter().all(|(other, _)| *other != name) {
+                        members.push((name, random_value(random, depth - 1)));
+                    }
+                }
+                Value::Object(members)
+            }
+        }
+    }
 
     #[test]
     fn what_is_read_is_written_again() {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::document::raw::Encoded;
 
 fn parse(text: &str) -> Value {
     Value::parse(text).unwrap()
@@ -7,7 +8,7 @@ fn parse(text: &str) -> Value {
 #[track_caller]
 fn check(query: &str, document: &str, expected: bool) {
     let filter = Filter::parse(&parse(query)).unwrap_or_else(|refused| panic!("{refused}"));
-    assert_eq!(filter.matches(&parse(document)), expected, "{query} of {document}");
+    assert_eq!(filter.matches(Encoded::of(&parse(document)).raw()), expected, "{query} of {document}");
 }
 
 #[test]
@@ -35,6 +36,10 @@ fn values_of_one_kind_are_compared() {
         (r#"{"age":{"$ne":"30"}}"#, true),
         (r#"{"none":null}"#, true),
         (r#"{"none":{"$exists":true}}"#, true),
+        (r#"{"name":{"$regex":"^a","$options":"i"}}"#, true),
+        (r#"{"name":{"$regex":"da$","$gt":"A"}}"#, true),
+        (r#"{"name":{"$regex":"^d"}}"#, false),
+        (r#"{"age":{"$regex":"3"}}"#, false),
         (r#"{"age":{"$mod":[7,2]}}"#, true),
         (r#"{"age":{"$mod":[7,3]}}"#, false),
         (r#"{"name":{"$mod":[7,3]}}"#, false),
@@ -119,9 +124,39 @@ fn what_is_no_filter_is_refused_with_its_place() {
         (r#"{"a":{"$size":1.5}}"#, "a.$size", "from 0 on"),
         (r#"{"a":{"$mod":[0,1]}}"#, "a.$mod", "not 0"),
         (r#"{"a":{"$mod":[2]}}"#, "a.$mod", "a remainder"),
+        (r#"{"a":{"$regex":1}}"#, "a.$regex", "the text of a pattern"),
+        (r#"{"a":{"$regex":"("}}"#, "a.$regex", "unclosed group"),
+        (r#"{"a":{"$regex":"a","$options":"g"}}"#, "a.$regex", "no option g"),
+        (r#"{"a":{"$options":"i"}}"#, "a.$options", "beside `$regex`"),
         (r#"{"a":{"$elemMatch":1}}"#, "a.$elemMatch", "an object of conditions"),
     ] {
         let refused = Filter::parse(&parse(query)).unwrap_err();
         assert!(refused.at == at && refused.why.contains(why), "{query}: {refused}");
     }
+}
+
+#[test]
+fn what_implies_what() {
+    let of = |text: &str| Filter::parse(&parse(text)).unwrap();
+    for (query, partial, expected) in [
+        (r#"{"a":1,"b":2}"#, r#"{"b":2}"#, true),
+        (r#"{"$and":[{"b":2}]}"#, r#"{"b":2}"#, true),
+        (r#"{"b":{"$gt":5}}"#, r#"{"b":{"$exists":true}}"#, true),
+        (r#"{"b":{"$exists":false}}"#, r#"{"b":{"$exists":true}}"#, false),
+        (r#"{"$or":[{"b":2}]}"#, r#"{"b":2}"#, false),
+        (r#"{"b":3}"#, r#"{"b":2}"#, false),
+        ("{}", "{}", true),
+    ] {
+        assert_eq!(of(query).implies(&of(partial)), expected, "{query} {partial}");
+    }
+}
+
+#[test]
+fn a_query_has_few_patterns() {
+    let query = |count| {
+        let one = r#"{"a":{"$regex":"x"}}"#;
+        Filter::parse(&parse(&format!(r#"{{"$or":[{}]}}"#, vec![one; count].join(","))))
+    };
+    assert!(query(16).is_ok());
+    assert!(query(17).unwrap_err().why.contains("16 patterns"));
 }

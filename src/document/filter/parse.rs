@@ -1,0 +1,193 @@
+//! A filter out of a value.
+
+use super::pattern::{MOST_PATTERNS, Pattern};
+use super::{Clause, Filter, Means, Refused, Test};
+use crate::document::collation::Collation;
+use crate::document::path::Path;
+use crate::document::raw::Encoded;
+use crate::document::value::{Kind, Value};
+use std::cell::Cell;
+use std::cmp::Ordering::{Equal, Greater, Less};
+use std::fmt::Display;
+
+/// What `$type` calls them.
+const KINDS: [(&str, Kind); 6] = [
+    ("null", Kind::Null),
+    ("bool", Kind::Bool),
+    ("number", Kind::Number),
+    ("string", Kind::String),
+    ("array", Kind::Array),
+    ("object", Kind::Object),
+];
+
+pub(in crate::document) fn refuse<T>(at: &str, why: impl Into<String>) -> Result<T, Refused> {
+    Err(Refused { at: at.into(), why: why.into() })
+}
+
+/// The place of a name within a place.
+pub(in crate::document) fn inner(at: &str, name: impl Display) -> String {
+    if at.is_empty() { name.to_string() } else { format!("{at}.{name}") }
+}
+
+/// Reads one filter, and what lies in it.
+pub(super) struct Parser<'a> {
+    collation: &'a dyn Fn(&Path) -> Collation,
+    /// How many patterns it has had.
+    patterns: Cell<usize>,
+}
+
+impl<'a> Parser<'a> {
+    pub(super) fn new(collation: &'a dyn Fn(&Path) -> Collation) -> Parser<'a> {
+        Parser { collation, patterns: Cell::new(0) }
+    }
+
+    pub(super) fn filter(&self, query: &Value, at: &str) -> Result<Filter, Refused> {
+        let Value::Object(members) = query else { return refuse(at, "an object of conditions is expected") };
+        let clause = |(name, value): &(String, Value)| {
+            let means = self.clause(name, value, &inner(at, name))?;
+            Ok(Clause { name: name.as_str().into(), value: Encoded::of(value), means })
+        };
+        Ok(Filter(members.iter().map(clause).collect::<Result<_, _>>()?))
+    }
+
+    fn clause(&self, name: &str, value: &Value, at: &str) -> Result<Means, Refused> {
+        Ok(match name {
+            "$and" => Means::And(self.filters(value, at)?),
+            "$or" => Means::Or(self.filters(value, at)?),
+            "$nor" => Means::Nor(self.filters(value, at)?),
+            _ if name.starts_with('$') => {
+                return refuse(at, "here stand names of members, `$and`, `$or` or `$nor`");
+            }
+            _ => {
+                let Some(path) = Path::parse(name) else {
+                    let why =
+                        "this is no path: names are not empty, do not begin with `$`, and are at most 100";
+                    return refuse(at, why);
+                };
+                let collation = (self.collation)(&path);
+                let tests = self.condition(value, &collation, at)?;
+                Means::Field(path, collation, tests)
+            }
+        })
+    }
+
+    fn filters(&self, value: &Value, at: &str) -> Result<Vec<Filter>, Refused> {
+        match value {
+            Value::Array(list) if !list.is_empty() => {
+                list.iter().enumerate().map(|(place, query)| self.filter(query, &inner(at, place))).collect()
+            }
+            _ => refuse(at, "an array of at least one query is expected"),
+        }
+    }
+
+    /// The tests of a condition: a value, or operators.
+    fn condition(&self, value: &Value, collation: &Collation, at: &str) -> Result<Vec<Test>, Refused> {
+        match value {
+            Value::Object(_) => self.operators(value, collation, at),
+            _ => Ok(vec![Test::Equal(collation.constant(Encoded::of(value)))]),
+        }
+    }
+
+    fn operators(&self, value: &Value, collation: &Collation, at: &str) -> Result<Vec<Test>, Refused> {
+        let Value::Object(members) = value else { return refuse(at, "an object of operators is expected") };
+        let mut tests = Vec::new();
+        for (name, operand) in members {
+            let at = inner(at, name);
+            match &**name {
+                "$regex" => tests.push(Test::Pattern(self.pattern(operand, value.get("$options"), &at)?)),
+                "$options" if value.get("$regex").is_some() => {}
+                "$options" => return refuse(&at, "it stands beside `$regex`"),
+                _ => tests.push(self.operator(name, operand, collation, &at)?),
+            }
+        }
+        Ok(tests)
+    }
+
+    fn operator(&self, name: &str, value: &Value, collation: &Collation, at: &str) -> Result<Test, Refused> {
+        let constant = |value: &Value| collation.constant(Encoded::of(value));
+        let constants = || Ok(array(value, at)?.iter().map(constant).collect());
+        Ok(match name {
+            "$eq" => Test::Equal(constant(value)),
+            "$ne" => Test::Unequal(constant(value)),
+            "$gt" => Test::Compare(constant(value), &[Greater]),
+            "$gte" => Test::Compare(constant(value), &[Greater, Equal]),
+            "$lt" => Test::Compare(constant(value), &[Less]),
+            "$lte" => Test::Compare(constant(value), &[Less, Equal]),
+            "$in" => Test::In(constants()?),
+            "$nin" => Test::NotIn(constants()?),
+            "$all" => Test::All(constants()?),
+            "$not" => Test::Not(self.operators(value, collation, at)?),
+            "$exists" => match value {
+                Value::Bool(wanted) => Test::Exists(*wanted),
+                _ => return refuse(at, "true or false is expected"),
+            },
+            "$type" => Test::Kind(kinds(value, at)?),
+            "$size" => match integer(value).and_then(|size| usize::try_from(size).ok()) {
+                Some(size) => Test::Size(size),
+                None => return refuse(at, "a whole number from 0 on is expected"),
+            },
+            "$mod" => match array(value, at)?.iter().map(integer).collect::<Option<Vec<_>>>().as_deref() {
+                Some([divisor, remainder]) if *divisor != 0 => {
+                    Test::Mod { divisor: *divisor, remainder: *remainder }
+                }
+                _ => return refuse(at, "a divisor that is not 0 and a remainder are expected, both whole"),
+            },
+            "$elemMatch" => match value {
+                Value::Object(members) if members.first().is_some_and(|(name, _)| is_operator(name)) => {
+                    Test::Element(self.operators(value, &Collation::Plain, at)?)
+                }
+                _ => Test::ElementLike(self.filter(value, at)?),
+            },
+            _ if name.starts_with('$') => return refuse(at, "there is no such operator"),
+            _ => return refuse(at, "an operator is expected; to compare with an object, use `$eq`"),
+        })
+    }
+
+    fn pattern(&self, value: &Value, options: Option<&Value>, at: &str) -> Result<Pattern, Refused> {
+        let Value::String(text) = value else { return refuse(at, "the text of a pattern is expected") };
+        let options = match options {
+            None => "",
+            Some(Value::String(options)) => options,
+            Some(_) => return refuse(at, "`$options` are letters of i, m, s and x"),
+        };
+        self.patterns.update(|count| count + 1);
+        if self.patterns.get() > MOST_PATTERNS {
+            return refuse(at, format!("a query may have {MOST_PATTERNS} patterns"));
+        }
+        Pattern::parse(text, options).or_else(|why| refuse(at, why))
+    }
+}
+
+/// Whether this stands in a condition and not in a filter.
+fn is_operator(name: &str) -> bool {
+    name.starts_with('$') && !matches!(name, "$and" | "$or" | "$nor")
+}
+
+fn integer(value: &Value) -> Option<i128> {
+    match value {
+        Value::Number(number) => number.value().integer(),
+        _ => None,
+    }
+}
+
+fn array<'v>(value: &'v Value, at: &str) -> Result<&'v [Value], Refused> {
+    match value {
+        Value::Array(list) => Ok(list),
+        _ => refuse(at, "an array is expected"),
+    }
+}
+
+fn kinds(value: &Value, at: &str) -> Result<Vec<Kind>, Refused> {
+    let list = match value {
+        Value::Array(list) => list,
+        one => std::slice::from_ref(one),
+    };
+    let kind = |value: &Value| match value {
+        Value::String(name) => KINDS.iter().find(|(known, _)| known == name).map(|(_, kind)| *kind),
+        _ => None,
+    };
+    match list.iter().map(kind).collect() {
+        Some(kinds) => Ok(kinds),
+        None => refuse(at, "names of types are expected: null, bool, number, string, array or object"),
+    }
+}
