@@ -13,13 +13,13 @@
 
 use super::Dataset;
 use super::spaces::Space;
+use crate::store::check_name;
 use crate::{Error, Result, WriteBatch};
 
 const PREFIX: &[u8] = b"database/";
 const VERSION: u8 = 1;
 
-/// How many bytes the names of databases and of users may have.
-const MOST_NAME: usize = 64;
+/// How many bytes the name of a user may have.
 const MOST_USER: usize = 128;
 
 /// The user of a database.
@@ -29,18 +29,6 @@ pub struct Account {
     pub user: String,
     /// What is kept of its password; never the password.
     pub hash: String,
-}
-
-/// Says what is wrong with the name of a database, or of a table: they begin with a letter.
-pub fn check_name(name: &str) -> Result<()> {
-    let mut bytes = name.bytes();
-    let begins = bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
-    if begins && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_') && name.len() <= MOST_NAME {
-        return Ok(());
-    }
-    Err(Error::invalid(format!(
-        "a name has letters of English, digits and _, does not begin with a digit, and has up to {MOST_NAME} characters"
-    )))
 }
 
 /// Says what is wrong with the name of a user.
@@ -146,13 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_bounded() {
-        for name in ["a", "_", "Shop_2", &"x".repeat(64)] {
-            assert!(check_name(name).is_ok(), "{name}");
-        }
-        for name in ["", "2x", "a-b", "a/b", "ä", "a b", &"x".repeat(65)] {
-            assert!(check_name(name).is_err(), "{name}");
-        }
+    fn names_of_users_are_bounded() {
         assert!(check_user("änna b").is_ok());
         for user in ["", "a\nb", &"x".repeat(129)] {
             assert!(check_user(user).is_err(), "{user}");

@@ -19,7 +19,7 @@
 //! (F5) Patterns are found in time linear in the text, and are bounded in size and number: [`pattern`].
 //! (F6) What is no filter is refused as a whole, with the place in it. A filter is no deeper than a document may be.
 
-mod parse;
+pub(super) mod parse;
 pub mod pattern;
 
 use super::collation::Collation;
@@ -32,7 +32,7 @@ use std::cmp::Ordering;
 use std::fmt::{self, Display};
 
 /// What is asked of documents.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Filter(Vec<Clause>);
 
 /// Something that is no filter.

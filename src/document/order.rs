@@ -72,6 +72,12 @@ fn small(text: &str) -> Option<i64> {
     if text.len() > 18 { None } else { text.parse().ok() }
 }
 
+/// Whether a number is written as [`decode`] writes it: whole, and with few digits.
+#[must_use]
+pub fn is_canonical(text: &str) -> bool {
+    small(text).is_some() && text != "-0"
+}
+
 /// A value, to be compared by [`compare`].
 struct Ordered<'a>(Raw<'a>);
 

@@ -18,8 +18,9 @@ use super::session::Session;
 use super::tokens::Grant;
 use super::users::{DEFAULT, Question, User, Verdict};
 use crate::Result;
-use crate::dataset::accounts::{Account, check_name, check_user};
+use crate::dataset::accounts::{Account, check_user};
 use crate::protocol::{Credentials, DatabaseProblem, Denial, Reply, Token};
+use crate::store::check_name;
 use std::sync::Arc;
 
 /// How many logins may fail on a connection.

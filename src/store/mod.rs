@@ -46,11 +46,13 @@
 pub mod conformance;
 mod lsm;
 mod memory;
+mod name;
 mod value;
 mod wait;
 
 pub use lsm::LsmEngine;
 pub use memory::MemoryEngine;
+pub use name::check_name;
 pub use value::{HashHead, Value};
 pub use wait::{Commit, Room, Wait};
 

@@ -1,0 +1,284 @@
+//! The documents that a query asks for, one after the other, as a plan finds them.
+//!
+//! (L1) What comes does not depend on the plan: the same documents in the same order, whichever index was used or none.
+//! (L2) A scan, and an index that is read in the order that is wanted, hold one document at a time. Otherwise the rows of an index are
+//!      gathered first, eight bytes each, and a sort keeps what it sorts by. Both are bounded: of too many rows, all documents are
+//!      looked at instead; a sort of too much is refused.
+
+use super::error::{Error, Result};
+use super::filter::{Filter, Refused};
+use super::index::Index;
+use super::keys::{self, Row, TableId};
+use super::plan::{IndexPlan, Part, Plan, plan};
+use super::query::Asked;
+use super::raw::Raw;
+use super::sort::Sort;
+use crate::store::{Entries, Scan, View, behind_prefix};
+use crate::{KeyspaceRef, Slice};
+use std::collections::BinaryHeap;
+use std::ops::Bound::{Excluded, Included, Unbounded};
+use std::sync::Arc;
+
+/// So many rows are gathered of an index: 8 MiB of them.
+const MOST_ROWS: usize = 1 << 20;
+/// So many bytes a sort may keep.
+const MOST_SORTED: usize = 64 << 20;
+
+/// Where a query is answered.
+#[derive(Clone)]
+pub(super) struct Ground {
+    pub(super) view: Arc<dyn View>,
+    pub(super) keyspace: KeyspaceRef,
+    pub(super) table: TableId,
+}
+
+/// What was read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Reads {
+    /// Entries of an index.
+    pub(super) keys: u64,
+    pub(super) documents: u64,
+}
+
+/// The documents, in order.
+pub(super) struct Selection {
+    ground: Ground,
+    filter: Filter,
+    sort: Sort,
+    after: Option<Vec<u8>>,
+    source: Source,
+    pub(super) plan: Plan,
+    /// The name of the index that is used.
+    pub(super) index: Option<String>,
+    pub(super) reads: Reads,
+}
+
+enum Source {
+    /// All documents.
+    All(Entries),
+    /// Those that the entries of an index lead to.
+    Entries(Entries, Index),
+    /// These.
+    Rows(std::vec::IntoIter<Row>),
+    /// These, which have been found to be asked for.
+    Found(std::vec::IntoIter<Row>),
+}
+
+impl Ground {
+    /// The document of a row.
+    pub(super) fn document(&self, row: Row) -> Result<Option<Slice>> {
+        let found = self.view.find(self.keyspace, &keys::row(self.table, row))?;
+        Ok(found.map(|found| found.value))
+    }
+
+    fn rows(&self, from: Row) -> Result<Entries> {
+        let behind = behind_prefix(&keys::rows(self.table)).unwrap_or_default();
+        let from = keys::row(self.table, from);
+        Ok(self.view.range(self.keyspace, Scan::between(Included(&from[..]), Excluded(&behind[..])))?)
+    }
+
+    fn part(&self, index: &Index, part: &Part, backwards: bool) -> Result<Entries> {
+        let prefix = keys::index(self.table, index.id);
+        let from = [&prefix[..], &part.from].concat();
+        let to = match &part.to {
+            Some(to) => Some([&prefix[..], to].concat()),
+            None => behind_prefix(&prefix),
+        };
+        let to = to.as_ref().map_or(Unbounded, Excluded);
+        let scan = Scan::between(Included(&from), to);
+        Ok(self.view.range(self.keyspace, if backwards { scan.reversed() } else { scan })?)
+    }
+}
+
+/// The value of a document, which is one if nobody wrote but we.
+pub(super) fn raw(document: &[u8], row: Row) -> Result<Raw<'_>> {
+    Raw::of(document).ok_or_else(|| Error::Damaged(format!("the document {}", row.0)))
+}
+
+fn entry(index: &Index, key: &[u8], value: &[u8]) -> Result<(Row, bool)> {
+    index.read(key, value).ok_or_else(|| Error::Damaged(format!("an entry of the index {}", index.name)))
+}
+
+impl Selection {
+    /// Decides how to find the documents, and begins.
+    pub(super) fn start(ground: Ground, indexes: &[Index], asked: &Asked) -> Result<Selection> {
+        let plan = plan(&asked.filter, &asked.sort, indexes);
+        let mut selection = Selection {
+            ground,
+            filter: asked.filter.clone(),
+            sort: asked.sort.clone(),
+            after: asked.after.clone(),
+            source: Source::Found(Vec::new().into_iter()),
+            plan,
+            index: None,
+            reads: Reads::default(),
+        };
+        let index = match &selection.plan {
+            Plan::Index(plan) => indexes.get(plan.at).map(|index| (plan.clone(), index)),
+            Plan::Scan => None,
+        };
+        let in_order = match index {
+            Some((plan, index)) => {
+                selection.index = Some(index.name.clone());
+                selection.by_index(&plan, index)?
+            }
+            None => selection.by_scan()?,
+        };
+        if !in_order {
+            selection.sort_all(asked)?;
+        }
+        Ok(selection)
+    }
+
+    /// Whether what comes is in order.
+    fn by_scan(&mut self) -> Result<bool> {
+        let in_order = self.sort.is_empty();
+        let after = self.after.as_deref().filter(|_| in_order).and_then(keys::row_of);
+        let from = after.map_or(Row(0), |Row(row)| Row(row.saturating_add(1)));
+        self.source = Source::All(self.ground.rows(from)?);
+        Ok(in_order)
+    }
+
+    /// Whether what comes is in order.
+    fn by_index(&mut self, plan: &IndexPlan, index: &Index) -> Result<bool> {
+        if plan.sorted || (self.sort.is_empty() && plan.in_row_order) {
+            self.source = match &plan.parts[..] {
+                [part] => {
+                    let part = self.rest(part, plan);
+                    Source::Entries(self.ground.part(index, &part, plan.backwards)?, index.clone())
+                }
+                _ => Source::Found(Vec::new().into_iter()),
+            };
+            return Ok(true);
+        }
+        let Some(rows) = self.rows(plan, index)? else {
+            (self.plan, self.index) = (Plan::Scan, None);
+            return self.by_scan();
+        };
+        self.source = Source::Rows(rows.into_iter());
+        Ok(self.sort.is_empty())
+    }
+
+    /// What of a part lies behind the last page, if that can be said; it is looked at once more.
+    fn rest(&self, part: &Part, plan: &IndexPlan) -> Part {
+        let mut part = part.clone();
+        // All columns are of the sort, so its key is the entry's.
+        if let Some(after) = self.after.as_ref().filter(|_| plan.sorted && plan.columns == 0) {
+            match plan.backwards {
+                false => part.from = part.from.max(after.clone()),
+                true => part.to = behind_prefix(&after.iter().map(|byte| !byte).collect::<Vec<_>>()),
+            }
+        }
+        part
+    }
+
+    /// The rows of the parts of an index, ascending; `None` when there are too many.
+    fn rows(&mut self, plan: &IndexPlan, index: &Index) -> Result<Option<Vec<Row>>> {
+        let mut rows = Vec::new();
+        for part in &plan.parts {
+            for found in self.ground.part(index, part, false)? {
+                let (key, value) = found?;
+                self.reads.keys += 1;
+                rows.push(entry(index, &key, &value)?.0);
+                if rows.len() > MOST_ROWS {
+                    return Ok(None);
+                }
+            }
+        }
+        rows.sort_unstable();
+        rows.dedup();
+        Ok(Some(rows))
+    }
+
+    /// Looks at all there are, and keeps those that are wanted in order.
+    fn sort_all(&mut self, asked: &Asked) -> Result<()> {
+        let most = asked.limit.map(|limit| asked.skip.saturating_add(limit));
+        let most = most.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
+        let (mut kept, mut bytes) = (BinaryHeap::new(), 0);
+        while let Some((row, document)) = self.advance()? {
+            let key = self.sort.key(raw(&document, row)?, row);
+            bytes += key.len() + size_of::<Vec<u8>>();
+            kept.push(key);
+            if kept.len() > most {
+                bytes -= kept.pop().map_or(0, |key| key.len() + size_of::<Vec<u8>>());
+            }
+            if bytes > MOST_SORTED {
+                let why = format!(
+                    "sorting takes more than {} MiB: give it a limit, or an index of just these paths",
+                    MOST_SORTED >> 20
+                );
+                return Err(Error::Query(Refused { at: "sort".into(), why }));
+            }
+        }
+        let sorted = kept.into_sorted_vec();
+        let rows: Vec<Row> = sorted.iter().filter_map(|key| self.sort.row(key)).collect();
+        self.source = Source::Found(rows.into_iter());
+        Ok(())
+    }
+
+    /// The next document that the filter asks for, as it is stored.
+    pub(super) fn advance(&mut self) -> Result<Option<(Row, Slice)>> {
+        loop {
+            let Some((row, document)) = self.candidate()? else { return Ok(None) };
+            if matches!(self.source, Source::Found(_)) {
+                return Ok(Some((row, document)));
+            }
+            let raw = raw(&document, row)?;
+            if self.filter.matches(raw) && !self.is_before(raw, row) {
+                return Ok(Some((row, document)));
+            }
+        }
+    }
+
+    /// Whether it was on the page before, or lies before that.
+    fn is_before(&self, document: Raw<'_>, row: Row) -> bool {
+        self.after.as_ref().is_some_and(|after| self.sort.key(document, row) <= *after)
+    }
+
+    fn candidate(&mut self) -> Result<Option<(Row, Slice)>> {
+        let row = match &mut self.source {
+            Source::All(entries) => {
+                let Some((key, document)) = entries.next().transpose()? else { return Ok(None) };
+                self.reads.documents += 1;
+                let row = keys::row_of(&key).ok_or_else(|| Error::Damaged("the key of a document".into()))?;
+                return Ok(Some((row, document)));
+            }
+            Source::Entries(entries, index) => {
+                let Some((key, value)) = entries.next().transpose()? else { return Ok(None) };
+                self.reads.keys += 1;
+                Some(entry(index, &key, &value)?.0)
+            }
+            Source::Rows(rows) | Source::Found(rows) => rows.next(),
+        };
+        let Some(row) = row else { return Ok(None) };
+        self.reads.documents += 1;
+        match self.ground.document(row)? {
+            Some(document) => Ok(Some((row, document))),
+            None => {
+                Err(Error::Damaged(format!("an index, which has the document {} that is not there,", row.0)))
+            }
+        }
+    }
+
+    /// How many there are, if the index alone can tell.
+    pub(super) fn count(ground: &Ground, indexes: &[Index], asked: &Asked) -> Result<Option<(u64, Reads)>> {
+        if asked.after.is_some() {
+            return Ok(None);
+        }
+        let (at, parts) = match plan(&asked.filter, &Sort::default(), indexes) {
+            Plan::Index(plan) if plan.exact => (plan.at, plan.parts),
+            // Every document has a name, and entries are shorter than documents.
+            Plan::Scan if asked.filter.is_empty() => (0, vec![Part { from: Vec::new(), to: None }]),
+            _ => return Ok(None),
+        };
+        let Some(index) = indexes.get(at) else { return Ok(None) };
+        let mut keys = 0;
+        for part in &parts {
+            for found in ground.part(index, part, false)? {
+                found?;
+                keys += 1;
+            }
+        }
+        Ok(Some((keys, Reads { keys, documents: 0 })))
+    }
+}

@@ -1,0 +1,200 @@
+//! Documents of a table that change, or go: all that are asked for, or none.
+//!
+//! (G1) Which documents are asked for is found out without the lock; under it each is read again, and asked again. So a long
+//!      search holds nobody up, nothing is changed that is not asked for at that moment, and no change is lost.
+
+use super::write::{Changes, Pending, Updated, Upsert, encode, invalid};
+use super::{Shape, Table, pk_of};
+use crate::document::catalogue::PK;
+use crate::document::error::{Error, Result};
+use crate::document::keys::Row;
+use crate::document::query::{Asked, Query};
+use crate::document::select::{Selection, raw};
+use crate::document::update::Update;
+use crate::document::value::Value;
+use crate::store::Commit;
+use std::sync::Arc;
+
+impl Table {
+    /// Changes all documents that a query asks for. `change` is an object whose members replace those of the documents, or
+    /// operators ([`Update`]).
+    ///
+    /// # Errors
+    /// [`Error::Query`], [`Error::Update`], [`Error::PkUpdate`]; what [`Table::insert`] gives. Nothing is changed then.
+    pub fn update(&self, query: impl Into<Query>, change: impl Into<Value>) -> Result<Updated> {
+        self.update_now(query.into(), &change.into(), Upsert::No)?.wait()
+    }
+
+    /// The same, and inserts a document if none is asked for.
+    ///
+    /// # Errors
+    /// As [`Table::update`].
+    pub fn upsert(&self, query: impl Into<Query>, change: impl Into<Value>) -> Result<Updated> {
+        self.update_now(query.into(), &change.into(), Upsert::Yes)?.wait()
+    }
+
+    /// Puts a document in the place of the first that a query asks for; its name and its place in the order stay. Whether there was
+    /// one.
+    ///
+    /// # Errors
+    /// As [`Table::insert`]; [`Error::PkUpdate`] when the document has another name.
+    pub fn replace(&self, query: impl Into<Query>, document: impl Into<Value>) -> Result<bool> {
+        let (query, document) = (query.into().limit(1), document.into());
+        Ok(self.rewrite(&query, |table, shape, old| table.replaced(shape, old, &document))?.wait()?.matched
+            > 0)
+    }
+
+    /// Removes all documents that a query asks for, and tells how many they were.
+    ///
+    /// # Errors
+    /// [`Error::Query`].
+    pub fn delete(&self, query: impl Into<Query>) -> Result<u64> {
+        self.delete_now(query.into())?.wait()
+    }
+
+    /// As [`Table::delete`], without waiting until it is durable.
+    ///
+    /// # Errors
+    /// As [`Table::delete`].
+    pub fn delete_now(&self, query: Query) -> Result<Pending<u64>> {
+        let (asked, rows) = self.rows(&query)?;
+        let _held = self.lock()?;
+        let mut changes = Changes::new(self, self.shape()?);
+        let mut count = 0;
+        for row in rows {
+            let Some(document) = self.document(row)? else { continue };
+            let old = raw(&document, row)?;
+            if asked.filter.matches(old) {
+                changes.change(row, Some(old), None)?;
+                count += 1;
+            }
+        }
+        Ok(Pending::new(count, written(changes, count)?))
+    }
+
+    /// As [`Table::update`], without waiting until it is durable.
+    ///
+    /// # Errors
+    /// As [`Table::update`].
+    pub fn update_now(&self, query: Query, change: &Value, upsert: Upsert) -> Result<Pending<Updated>> {
+        let update = Update::parse(change).map_err(Error::Update)?;
+        if update.touches(PK) {
+            let (database, table) = self.name.clone();
+            return Err(Error::PkUpdate { table, database });
+        }
+        let pending = self.rewrite(&query, |_, shape, old| changed(shape, old, &update))?;
+        if pending.is_idle() && upsert == Upsert::Yes {
+            return self.insert_instead(query, &update);
+        }
+        Ok(pending)
+    }
+
+    /// Writes what `change` makes of each document that a query asks for.
+    fn rewrite(
+        &self,
+        query: &Query,
+        change: impl Fn(&Table, &Shape, Value) -> Result<Value>,
+    ) -> Result<Pending<Updated>> {
+        let (asked, rows) = self.rows(query)?;
+        let _held = self.lock()?;
+        let shape = self.shape()?;
+        let mut changes = Changes::new(self, Arc::clone(&shape));
+        let mut updated = Updated::default();
+        for row in rows {
+            let Some(document) = self.document(row)? else { continue };
+            let old = raw(&document, row)?;
+            if !asked.filter.matches(old) {
+                continue;
+            }
+            updated.matched += 1;
+            let value = old.to_value().ok_or_else(|| Error::Damaged(format!("the document {}", row.0)))?;
+            let new = encode(&change(self, &shape, value)?)?;
+            if new.bytes() != &document[..] {
+                changes.change(row, Some(old), Some(&new))?;
+                updated.modified += 1;
+            }
+        }
+        Ok(Pending::new(updated, written(changes, updated.modified)?))
+    }
+
+    /// Inserts what a query says that members are equal to, changed; unless there is such a document by now.
+    fn insert_instead(&self, query: Query, update: &Update) -> Result<Pending<Updated>> {
+        let mut writing = self.lock()?;
+        let (_, rows) = self.rows(&query)?;
+        if !rows.is_empty() {
+            drop(writing);
+            return self.rewrite(&query, |_, shape, old| changed(shape, old, update));
+        }
+        let shape = self.shape()?;
+        let mut document = equalities(&query.filter)?;
+        update.apply(&mut document).map_err(Error::Update)?;
+        let document = encode(&self.prepare(&shape, document)?)?;
+        let mut changes = Changes::new(self, shape);
+        let row = writing.next;
+        changes.put(row, &document)?;
+        let commit = changes.write()?;
+        writing.next = Row(row.0 + 1);
+        Ok(Pending::new(Updated { matched: 0, modified: 0, inserted: true }, commit))
+    }
+
+    /// The rows of the documents that a query asks for at this moment.
+    fn rows(&self, query: &Query) -> Result<(Asked, Vec<Row>)> {
+        let (shape, ground) = self.stand()?;
+        let asked = self.asked(&shape, query)?;
+        let mut selection = Selection::start(ground, &shape.indexes, &asked)?;
+        let skip = usize::try_from(asked.skip).unwrap_or(usize::MAX);
+        let limit = asked.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        let all = std::iter::from_fn(|| selection.advance().transpose());
+        let rows = all.skip(skip).take(limit).map(|found| Ok(found?.0)).collect::<Result<_>>()?;
+        Ok((asked, rows))
+    }
+
+    /// The document that takes the place of another.
+    fn replaced(&self, shape: &Shape, old: Value, new: &Value) -> Result<Value> {
+        let Value::Object(mut members) = new.clone() else {
+            return Err(invalid("_schema", "Invalid input type."));
+        };
+        let pk = pk_of(&old).cloned().unwrap_or(Value::Null);
+        match new.get(PK) {
+            Some(other) if *other != pk => {
+                let (database, table) = self.name.clone();
+                return Err(Error::PkUpdate { table, database });
+            }
+            Some(_) => {}
+            None => members.push((PK.to_owned(), pk)),
+        }
+        self.prepare(shape, Value::Object(members))
+    }
+}
+
+/// A document as an update makes it.
+fn changed(shape: &Shape, old: Value, update: &Update) -> Result<Value> {
+    let mut new = old;
+    update.apply(&mut new).map_err(Error::Update)?;
+    match &shape.record.schema {
+        Some(schema) => schema.partial(new).map_err(|errors| Error::Invalid(errors.to_value())),
+        None => Ok(new),
+    }
+}
+
+/// Writes what was gathered, if that is anything.
+fn written(changes: Changes<'_>, count: u64) -> Result<Commit> {
+    if count == 0 { Ok(Commit::ready(Ok(()))) } else { changes.write() }
+}
+
+/// The document of which a query says what its members are.
+fn equalities(filter: &Value) -> Result<Value> {
+    let mut document = Value::Object(Vec::new());
+    let Value::Object(members) = filter else { return Ok(document) };
+    let equal = members.iter().filter(|(name, _)| !name.starts_with('$')).filter_map(|(path, condition)| {
+        let value = match condition {
+            Value::Object(_) => condition.get("$eq")?,
+            value => value,
+        };
+        Some((path.clone(), value.clone()))
+    });
+    let members: Vec<(String, Value)> = equal.collect();
+    let set = Value::object([("$set", Value::Object(members))]);
+    Update::parse(&set).and_then(|update| update.apply(&mut document)).map_err(Error::Update)?;
+    Ok(document)
+}

@@ -1,0 +1,291 @@
+//! Documents out of a table.
+
+use super::Table;
+use crate::Slice;
+use crate::document::error::{Error, Result};
+use crate::document::filter::Refused;
+use crate::document::keys::Row;
+use crate::document::order;
+use crate::document::path::Path;
+use crate::document::plan::Plan;
+use crate::document::query::{Asked, Query};
+use crate::document::raw::Raw;
+use crate::document::select::{Reads, Selection, raw};
+use crate::document::value::{Kind, Value};
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+
+/// So many bytes of values [`Table::distinct`] keeps.
+const MOST_DISTINCT: usize = 64 << 20;
+
+/// The documents that a query asks for, as they were when it was asked.
+pub struct Cursor {
+    selection: Selection,
+    asked: Asked,
+    skip: u64,
+    left: u64,
+    last: Option<(Row, Slice)>,
+    failed: bool,
+}
+
+/// The documents that a query asks for, as a type of one's own.
+pub struct Typed<T>(Cursor, PhantomData<T>);
+
+/// Some documents, and how to go on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    /// The documents.
+    pub documents: Vec<Value>,
+    /// What [`Query::after`] takes for those that follow; `None` when there are none.
+    pub next: Option<String>,
+}
+
+/// How a query was answered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explanation {
+    /// The name of the index, or `None` for a scan of all documents.
+    pub index: Option<String>,
+    /// How many of its columns bound what is read.
+    pub bounded_columns: usize,
+    /// Whether documents came in the order that was wanted, without being sorted.
+    pub in_order: bool,
+    /// How many entries of indexes were read.
+    pub keys_read: u64,
+    /// How many documents were read.
+    pub documents_read: u64,
+    /// How many documents were asked for.
+    pub returned: u64,
+    /// How long it took, in microseconds.
+    pub micros: u64,
+}
+
+impl Explanation {
+    /// As an object.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        let index = self.index.as_deref();
+        Value::object([
+            ("plan", Value::from(if index.is_some() { "index" } else { "scan" })),
+            ("index", index.map_or(Value::Null, Value::from)),
+            ("bounded_columns", Value::from(self.bounded_columns as u64)),
+            ("in_order", Value::from(self.in_order)),
+            ("keys_read", Value::from(self.keys_read)),
+            ("documents_read", Value::from(self.documents_read)),
+            ("returned", Value::from(self.returned)),
+            ("micros", Value::from(self.micros)),
+        ])
+    }
+}
+
+impl Table {
+    /// The documents that a query asks for, in the order they were inserted in if it does not say another. They are read as they are
+    /// taken; later writes do not change them.
+    ///
+    /// # Errors
+    /// [`Error::Query`]; a sort that takes too much.
+    pub fn find(&self, query: impl Into<Query>) -> Result<Cursor> {
+        let (shape, ground) = self.stand()?;
+        let asked = self.asked(&shape, &query.into())?;
+        let selection = Selection::start(ground, &shape.indexes, &asked)?;
+        let (skip, left) = (asked.skip, asked.limit.unwrap_or(u64::MAX));
+        Ok(Cursor { selection, asked, skip, left, last: None, failed: false })
+    }
+
+    /// The first of them, if there is one.
+    ///
+    /// # Errors
+    /// As [`Table::find`].
+    pub fn find_one(&self, query: impl Into<Query>) -> Result<Option<Value>> {
+        self.find(query.into().limit(1))?.next().transpose()
+    }
+
+    /// The documents as a type of one's own.
+    ///
+    /// # Errors
+    /// As [`Table::find`]. A document that is not of the type is an item of the iterator, [`Error::Invalid`].
+    pub fn find_as<T: DeserializeOwned>(&self, query: impl Into<Query>) -> Result<Typed<T>> {
+        Ok(Typed(self.find(query)?, PhantomData))
+    }
+
+    /// So many documents as the query's limit says, and how to go on behind them.
+    ///
+    /// ```
+    /// # use siltstone::{document::{Documents, Query}, store::MemoryEngine};
+    /// # use serde_json::json;
+    /// # let documents = Documents::open(std::sync::Arc::new(MemoryEngine::new()))?;
+    /// let users = documents.create_table("shop", "user", None)?;
+    /// users.insert_many((0..5).map(|n| json!({"n": n}).into()))?;
+    /// let query = Query::all().sort(json!({"n": -1})).limit(3);
+    /// let page = users.page(query.clone())?;
+    /// assert_eq!(page.documents.len(), 3);
+    /// let rest = users.page(query.after(page.next.unwrap()))?;
+    /// assert_eq!(rest.documents[0].get("n").unwrap().to_string(), "1");
+    /// assert!(rest.next.is_none());
+    /// # Ok::<(), siltstone::document::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Table::find`].
+    pub fn page(&self, query: impl Into<Query>) -> Result<Page> {
+        let mut query = query.into();
+        let limit = query.limit;
+        // One more tells whether something follows.
+        query.limit = limit.map(|limit| limit.saturating_add(1));
+        let mut cursor = self.find(query)?;
+        let (mut documents, mut next) = (Vec::new(), None);
+        while let Some((row, document)) = cursor.advance()? {
+            if Some(documents.len() as u64) == limit {
+                next = cursor.last.take().map(|(row, document)| cursor.token(row, &document)).transpose()?;
+                break;
+            }
+            documents.push(cursor.show(row, &document)?);
+            cursor.last = Some((row, document));
+        }
+        Ok(Page { documents, next })
+    }
+
+    /// How many documents there are. Skip and limit count.
+    ///
+    /// # Errors
+    /// As [`Table::find`].
+    pub fn count(&self, query: impl Into<Query>) -> Result<u64> {
+        let query = Query { sort: Value::Null, projection: Value::Null, ..query.into() };
+        let (shape, ground) = self.stand()?;
+        let asked = self.asked(&shape, &query)?;
+        let (count, _) = match Selection::count(&ground, &shape.indexes, &asked)? {
+            Some(counted) => counted,
+            None => count_documents(Selection::start(ground, &shape.indexes, &asked)?)?,
+        };
+        Ok(count.saturating_sub(asked.skip).min(asked.limit.unwrap_or(u64::MAX)))
+    }
+
+    /// The different values that lie at a path in the documents, elements of arrays each by itself, in their order.
+    ///
+    /// # Errors
+    /// As [`Table::find`]; a path that is none; [`Error::TooLarge`].
+    pub fn distinct(&self, path: &str, query: impl Into<Query>) -> Result<Vec<Value>> {
+        let parsed = Path::parse(path).ok_or_else(|| {
+            Error::Query(Refused {
+                at: path.into(),
+                why: "this is no path: names are not empty, and do not begin with `$`".into(),
+            })
+        })?;
+        let mut cursor = self.find(query)?;
+        let (mut found, mut bytes) = (BTreeMap::new(), 0);
+        while let Some((row, document)) = cursor.advance()? {
+            let mut keep = |value: Raw<'_>| {
+                let mut key = Vec::new();
+                order::encode(value, order::Direction::Ascending, &mut key);
+                bytes += key.len();
+                found.entry(key).or_insert_with(|| value.to_value().unwrap_or(Value::Null));
+                false
+            };
+            parsed.any(raw(&document, row)?, &mut |value| match value.kind() {
+                Kind::Array => value.elements().any(&mut keep),
+                _ => keep(value),
+            });
+            if bytes > MOST_DISTINCT {
+                let why = format!(
+                    "the different values have more than {} MiB: narrow the query",
+                    MOST_DISTINCT >> 20
+                );
+                return Err(Error::TooLarge(why));
+            }
+        }
+        Ok(found.into_values().collect())
+    }
+
+    /// How a query is answered; it is carried out for that.
+    ///
+    /// # Errors
+    /// As [`Table::find`].
+    pub fn explain(&self, query: impl Into<Query>) -> Result<Explanation> {
+        let begin = self.store.clock.monotonic();
+        let mut cursor = self.find(query)?;
+        let mut returned = 0;
+        while cursor.advance()?.is_some() {
+            returned += 1;
+        }
+        let Reads { keys, documents } = cursor.selection.reads;
+        let unsorted = cursor.asked.sort.is_empty();
+        let (bounded_columns, in_order) = match &cursor.selection.plan {
+            Plan::Scan => (0, unsorted),
+            Plan::Index(plan) => (plan.columns, plan.sorted || unsorted),
+        };
+        let index = cursor.selection.index.clone();
+        let taken = self.store.clock.monotonic().saturating_sub(begin);
+        let micros = u64::try_from(taken.as_micros()).unwrap_or(u64::MAX);
+        Ok(Explanation {
+            index,
+            bounded_columns,
+            in_order,
+            keys_read: keys,
+            documents_read: documents,
+            returned,
+            micros,
+        })
+    }
+}
+
+fn count_documents(mut selection: Selection) -> Result<(u64, Reads)> {
+    let mut count = 0;
+    while selection.advance()?.is_some() {
+        count += 1;
+    }
+    Ok((count, selection.reads))
+}
+
+impl Cursor {
+    fn advance(&mut self) -> Result<Option<(Row, Slice)>> {
+        while self.left > 0 {
+            let Some(found) = self.selection.advance()? else { return Ok(None) };
+            if self.skip == 0 {
+                self.left -= 1;
+                return Ok(Some(found));
+            }
+            self.skip -= 1;
+        }
+        Ok(None)
+    }
+
+    fn show(&self, row: Row, document: &[u8]) -> Result<Value> {
+        let value = raw(document, row)?.to_value();
+        let value = value.ok_or_else(|| Error::Damaged(format!("the document {}", row.0)))?;
+        Ok(match &self.asked.projection {
+            Some(projection) => projection.apply(value),
+            None => value,
+        })
+    }
+
+    fn token(&self, row: Row, document: &[u8]) -> Result<String> {
+        let encoded: Raw<'_> = raw(document, row)?;
+        Ok(self.asked.page(&self.asked.sort.key(encoded, row)))
+    }
+}
+
+impl Iterator for Cursor {
+    type Item = Result<Value>;
+
+    fn next(&mut self) -> Option<Result<Value>> {
+        if self.failed {
+            return None;
+        }
+        let next = self.advance().and_then(|found| match found {
+            Some((row, document)) => self.show(row, &document).map(Some),
+            None => Ok(None),
+        });
+        // What failed does not go on.
+        self.failed = next.is_err();
+        next.transpose()
+    }
+}
+
+impl<T: DeserializeOwned> Iterator for Typed<T> {
+    type Item = Result<T>;
+
+    fn next(&mut self) -> Option<Result<T>> {
+        let no_type = |error: serde_json::Error| Error::Invalid(Value::from(error.to_string()));
+        Some(self.0.next()?.and_then(|document| document.to().map_err(no_type)))
+    }
+}
