@@ -23,6 +23,16 @@ pub enum Error {
         /// Its name.
         table: String,
     },
+    /// A table was to be made without saying what its documents are like.
+    NoSchema {
+        /// Its name.
+        table: String,
+    },
+    /// It was not said which table.
+    TableNotProvided {
+        /// What was to be done with it.
+        action: &'static str,
+    },
     /// A document is not as the schema wants it: `{column: [text, …], …}`.
     Invalid(Value),
     /// Another document has the value of a unique index.
@@ -67,6 +77,8 @@ impl Error {
         match self {
             Error::NoTable { .. } => "TABLE_DOES_NOT_EXIST",
             Error::TableExists { .. } => "TABLE_ALREADY_EXIST",
+            Error::NoSchema { .. } => "TABLE_SCHEMA_NOT_EXIST",
+            Error::TableNotProvided { .. } => "TABLE_NOT_PROVIDED",
             Error::Invalid(_) | Error::NotUnique { .. } => "INVALID_DATA",
             Error::PkUpdate { .. } => "UPDATE_NOT_ALLOWED_ON_PK",
             Error::Query(_) => "INVALID_QUERY",
@@ -84,9 +96,10 @@ impl Error {
     pub fn ref_data(&self) -> Value {
         let text = |text: &str| Value::from(text);
         match self {
-            Error::NoTable { table } | Error::TableExists { table } | Error::Busy { table } => {
-                Value::object([("table", text(table))])
-            }
+            Error::NoTable { table }
+            | Error::TableExists { table }
+            | Error::NoSchema { table }
+            | Error::Busy { table } => Value::object([("table", text(table))]),
             Error::Invalid(fields) => fields.clone(),
             Error::NotUnique { field, value } => {
                 Value::object([("field", text(field)), ("value", value.clone())])
@@ -111,6 +124,8 @@ impl Display for Error {
             Error::Engine(error) => error.fmt(f),
             Error::NoTable { table } => write!(f, "({table}) Table does not exist"),
             Error::TableExists { table } => write!(f, "({table}) Table Already Exist."),
+            Error::NoSchema { table } => write!(f, "({table}) Schema does not exist."),
+            Error::TableNotProvided { action } => write!(f, "Table is not provided for {action}"),
             Error::Invalid(_) => f.write_str("Invalid data."),
             Error::NotUnique { field, value } => match value {
                 Value::String(text) => write!(f, "{field}:{text} is already exist."),

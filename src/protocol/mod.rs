@@ -7,7 +7,7 @@
 //! protocol, such as the words of its error messages, stays with it: a decoder says beside each request in which [`Form`]
 //! the reply to it is written.
 //!
-//! Reading order: [`request`](Request), [`reply`](Reply), [`form`](Form), [`pairs`](Pairs), then a folder for each protocol:
+//! Reading order: [`request`](Request), [`reply`](Reply), [`form`](Form), [`pairs`](Pairs), [`tables`], then a folder for each protocol:
 //! [`json_lines`], [`resp`], [`text`], [`framed`]; what several of them need is in `json`, `lines` and `http`; last [`detect`], which tells them apart.
 
 pub mod detect;
@@ -21,6 +21,7 @@ mod pairs;
 mod reply;
 mod request;
 pub mod resp;
+pub mod tables;
 pub mod text;
 
 pub use form::Form;

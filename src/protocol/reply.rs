@@ -1,5 +1,6 @@
 //! What became of a request.
 
+use super::tables::{Rows, TableError};
 use crate::Slice;
 use std::borrow::Cow;
 use std::fmt;
@@ -62,6 +63,10 @@ pub enum Reply {
     },
     /// A database is not there, or is.
     Database(DatabaseProblem),
+    /// What a table has to say.
+    Rows(Rows),
+    /// Why a table did not do it.
+    TableError(Box<TableError>),
     /// Nobody knows what was asked for: this.
     UnknownAction(String),
 }
@@ -123,11 +128,15 @@ impl Reply {
     /// True for what says that something went wrong.
     #[must_use]
     pub fn is_error(&self) -> bool {
-        use Reply::{Database, Denied, Error, Failed, LoginFirst, TooLarge, UnknownAction};
-        matches!(
-            self,
-            TooLarge(_) | Failed(_) | LoginFirst | Denied(_) | Error(_) | Database(_) | UnknownAction(_)
-        )
+        match self {
+            Reply::TooLarge(_)
+            | Reply::Failed(_)
+            | Reply::LoginFirst
+            | Reply::Denied(_)
+            | Reply::Error(_) => true,
+            Reply::Database(_) | Reply::UnknownAction(_) | Reply::TableError(_) => true,
+            _ => false,
+        }
     }
 
     /// About how many bytes the reply holds in memory, and will have at least on the wire.
@@ -145,6 +154,8 @@ impl Reply {
             Reply::Table(rows) => rows.iter().map(|(name, value)| name.len() + value.len() + 40).sum(),
             Reply::Token(text) | Reply::UnknownAction(text) => text.len(),
             Reply::DatabaseMade { name, user } => name.len() + user.len(),
+            Reply::Rows(rows) => rows.value.len() + rows.next.as_ref().map_or(0, String::len),
+            Reply::TableError(error) => error.message.len() + error.ref_data.len(),
             // The name is said twice.
             Reply::Database(problem) => 2 * problem.name().len(),
             _ => 0,

@@ -2,6 +2,7 @@
 
 use super::Pairs;
 use super::resp::Args;
+use super::tables::TableRequest;
 use crate::store::Value;
 use std::borrow::Cow;
 use std::fmt;
@@ -70,8 +71,9 @@ pub enum Request<'a> {
         /// Its user.
         credentials: Credentials<'a>,
     },
-    /// Something that nobody may ask for without a token, which is looked at first, and that this server does not do:
-    /// actions on tables, and such as nobody knows.
+    /// Something of tables of documents.
+    Table(Box<TableRequest<'a>>),
+    /// Something that nobody knows, and nobody may ask for without a token, which is looked at first.
     Action {
         /// Who is asking.
         token: Option<Token<'a>>,

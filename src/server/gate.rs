@@ -160,7 +160,7 @@ impl Service {
         Step::Later(Later::Verify(Question::Make { name: name.into(), credentials }))
     }
 
-    /// What only who has a token may ask for, and this server does not do.
+    /// What nobody knows, which only who has a token is told.
     pub(super) fn action(&self, token: Option<&Token<'_>>, action: &str) -> Step {
         done(match self.grant(token) {
             Some(_) => Reply::UnknownAction(action.into()),
@@ -168,7 +168,7 @@ impl Service {
         })
     }
 
-    fn grant(&self, token: Option<&Token<'_>>) -> Option<Arc<Grant>> {
+    pub(super) fn grant(&self, token: Option<&Token<'_>>) -> Option<Arc<Grant>> {
         self.tokens.find(&token?.0)
     }
 }

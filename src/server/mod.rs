@@ -9,6 +9,7 @@
 //! execute, requests a request to a reply
 //! service           the data, and all that is known of it and of clients
 //! commands          those of Redis
+//! documents         what is asked of tables
 //! session, clients  what is known of a client, by itself and by others
 //! users, password, tokens, gate    who may do what, and who is let in
 //! upkeep, counting, slow_log, metrics, tally, rate, pause    what operators ask for
@@ -40,6 +41,7 @@ mod config;
 mod connection;
 mod counting;
 mod cursors;
+mod documents;
 mod door;
 mod execute;
 mod failure;

@@ -10,6 +10,7 @@ use super::place::Place;
 use super::service::{LONG_BYTES, Service};
 use crate::dataset::gather::expiry_after;
 use crate::dataset::spaces::Space;
+use crate::protocol::tables::Of;
 use crate::protocol::{Denial, Pairs, RangeRequest, Reply, Request};
 use crate::store::{Scan, Value};
 use crate::{Error, Result, WriteBatch};
@@ -59,6 +60,7 @@ impl Service {
             Request::CreateDatabase { token, name, credentials } => {
                 self.create_database(asking, token.as_ref(), name, credentials)
             }
+            Request::Table(request) => self.tables(asking, request),
             Request::Action { token, action } => self.action(token.as_ref(), action),
             Request::Command(_) => Step::Silent,
         }
@@ -138,8 +140,15 @@ impl Service {
 
 /// Whether somebody may ask for this who has not said who they are; what carries a token says it by that.
 fn is_for_strangers(request: &Request<'_>) -> bool {
-    use Request::{Action, Authenticate, CreateDatabase, Login, Ping, Quit};
-    matches!(request, Ping | Authenticate(_) | Quit | Login { .. } | CreateDatabase { .. } | Action { .. })
+    match request {
+        Request::Ping | Request::Authenticate(_) | Request::Quit => true,
+        Request::Login { .. } | Request::CreateDatabase { .. } | Request::Action { .. } => true,
+        // It says itself who asks.
+        Request::Table(request) => {
+            matches!(&request.of, Of::Token(_) | Of::Named { token: Some(_), .. })
+        }
+        _ => false,
+    }
 }
 
 /// Whether a request was carried out, and is not begun anew: that is counted once.

@@ -7,6 +7,7 @@
 //! | [`concurrency`] | threads at the same time see half a batch, an older state, a file that is gone, or wait for ever |
 //! | [`crash`] | a power cut loses what was promised, shows what was never written, or leaves a database that does not open |
 //! | [`damage`] | a file is damaged, and wrong data is returned, or right data is gone without a word |
+//! | [`documents`] | an index changes an answer, a unique value is there twice, or half a change is seen |
 //! | [`errors`] | bad input or a wrong folder gives an error that does not help, or harms what is there |
 //! | [`events`] | what happens is not told, or not in its order; or the one who is told brings the database down |
 //! | [`expiry`] | what has expired is seen, or comes back, or keeps its space |
@@ -47,6 +48,7 @@ mod cli;
 mod concurrency;
 mod crash;
 mod damage;
+mod documents;
 mod errors;
 mod events;
 mod expiry;

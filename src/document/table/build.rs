@@ -37,7 +37,7 @@ pub struct Progress {
 }
 
 impl Table {
-    /// Makes an index, and waits until it is ready. If it is there already, or was being built when the program ended, that is all the
+    /// Makes an index, waits until it is ready, and gives its name. If it is there already, or was being built when the program ended, that is all the
     /// same. Reads and writes go on meanwhile. `progress` is called every few hundred documents, under no lock.
     ///
     /// ```
@@ -57,9 +57,10 @@ impl Table {
         &self,
         definition: impl Into<Value>,
         mut progress: impl FnMut(Progress),
-    ) -> Result<()> {
+    ) -> Result<String> {
         let definition = Definition::parse(&definition.into()).map_err(Error::Index)?;
-        let Some(id) = self.begin(definition)? else { return Ok(()) };
+        let name = definition.name.clone();
+        let Some(id) = self.begin(definition)? else { return Ok(name) };
         let mut done = 0;
         loop {
             match self.chunk(id) {
@@ -67,7 +68,8 @@ impl Table {
                     done += count;
                     progress(Progress { done, ready: commit.is_some() });
                     if let Some(commit) = commit {
-                        return Ok(commit.wait()?);
+                        commit.wait()?;
+                        return Ok(name);
                     }
                 }
                 Err(error @ (Error::NotUnique { .. } | Error::Index(_))) => {
@@ -88,7 +90,7 @@ impl Table {
         let unfinished = shape.record.indexes.iter().filter(|record| record.built.is_some());
         unfinished
             .map(|record| &record.definition)
-            .try_for_each(|one| self.create_index(one.to_value(), |_| {}))
+            .try_for_each(|one| self.create_index(one.to_value(), |_| {}).map(drop))
     }
 
     /// Removes an index. That of `pk`, and those of unique columns of the schema, stay.

@@ -128,21 +128,9 @@ impl Table {
     /// # Errors
     /// As [`Table::find`].
     pub fn page(&self, query: impl Into<Query>) -> Result<Page> {
-        let mut query = query.into();
-        let limit = query.limit;
-        // One more tells whether something follows.
-        query.limit = limit.map(|limit| limit.saturating_add(1));
         let mut cursor = self.find(query)?;
-        let (mut documents, mut next) = (Vec::new(), None);
-        while let Some((row, document)) = cursor.advance()? {
-            if Some(documents.len() as u64) == limit {
-                next = cursor.last.take().map(|(row, document)| cursor.token(row, &document)).transpose()?;
-                break;
-            }
-            documents.push(cursor.show(row, &document)?);
-            cursor.last = Some((row, document));
-        }
-        Ok(Page { documents, next })
+        let documents = cursor.by_ref().collect::<Result<_>>()?;
+        Ok(Page { documents, next: cursor.next_page()? })
     }
 
     /// How many documents there are. Skip and limit count.
@@ -258,9 +246,19 @@ impl Cursor {
         })
     }
 
-    fn token(&self, row: Row, document: &[u8]) -> Result<String> {
-        let encoded: Raw<'_> = raw(document, row)?;
-        Ok(self.asked.page(&self.asked.sort.key(encoded, row)))
+    /// What [`Query::after`] takes for the documents behind those that were taken; `None` when there are none. The cursor is at its end
+    /// then.
+    ///
+    /// # Errors
+    /// As [`Table::find`].
+    pub fn next_page(&mut self) -> Result<Option<String>> {
+        let Some((row, document)) = self.last.take() else { return Ok(None) };
+        if self.selection.advance()?.is_none() {
+            return Ok(None);
+        }
+        self.left = 0;
+        let key = self.asked.sort.key(raw(&document, row)?, row);
+        Ok(Some(self.asked.page(&key)))
     }
 }
 
@@ -272,7 +270,11 @@ impl Iterator for Cursor {
             return None;
         }
         let next = self.advance().and_then(|found| match found {
-            Some((row, document)) => self.show(row, &document).map(Some),
+            Some((row, document)) => {
+                let shown = self.show(row, &document)?;
+                self.last = Some((row, document));
+                Ok(Some(shown))
+            }
             None => Ok(None),
         });
         // What failed does not go on.

@@ -1,6 +1,6 @@
 //! What can be wrong with a message, and the words that say so.
 
-use super::reply::{push_error, push_frame};
+use super::reply::{NULL, push_error, push_frame};
 use std::borrow::Cow;
 
 /// A message that is not carried out.
@@ -37,7 +37,7 @@ impl Refusal {
                     out.extend_from_slice(br#"", "code": "QUERY_LENGTH"}}"#);
                 })
             }
-            _ => push_error(out, "INVALID_REQUEST", &self.message(), None),
+            _ => push_error(out, "INVALID_REQUEST", &self.message(), NULL),
         }
     }
 

@@ -5,6 +5,7 @@
 
 use crate::protocol::json::{most_escaped, push_string};
 use crate::protocol::resp::number::push_i64;
+use crate::protocol::tables::{Rows, Verb};
 use crate::protocol::{DatabaseProblem, Denial, Reply};
 
 /// Which action was asked for; the reply repeats it.
@@ -16,44 +17,32 @@ pub enum Asked {
     Login,
     /// To make a database.
     CreateDatabase,
-    /// To make a table.
-    CreateTable,
-    /// To remove a table.
-    DropTable,
-    /// To add a row.
-    Create,
-    /// To see rows.
-    Select,
-    /// To change rows.
-    Update,
-    /// To remove rows.
-    Delete,
+    /// Something of tables.
+    Table(Verb),
     /// Something unknown, which only ever gets an error.
     Other,
 }
 
 impl Asked {
-    const NAMED: [(&'static str, Asked); 9] = [
-        ("PING", Asked::Ping),
-        ("LOGIN", Asked::Login),
-        ("CREATE_DATABASE", Asked::CreateDatabase),
-        ("CREATE_TABLE", Asked::CreateTable),
-        ("DROP_TABLE", Asked::DropTable),
-        ("CREATE", Asked::Create),
-        ("SELECT", Asked::Select),
-        ("UPDATE", Asked::Update),
-        ("DELETE", Asked::Delete),
-    ];
+    const NAMED: [(&'static str, Asked); 3] =
+        [("PING", Asked::Ping), ("LOGIN", Asked::Login), ("CREATE_DATABASE", Asked::CreateDatabase)];
 
     /// What `action` is.
     pub(super) fn by(action: &str) -> Asked {
-        Asked::NAMED.iter().find(|(name, _)| *name == action).map_or(Asked::Other, |(_, asked)| *asked)
+        match (Asked::NAMED.iter().find(|(name, _)| *name == action), Verb::by_action(action)) {
+            (Some((_, asked)), _) => *asked,
+            (None, Some(verb)) => Asked::Table(verb),
+            (None, None) => Asked::Other,
+        }
     }
 
     /// The name of the action.
     #[must_use]
     pub fn name(self) -> &'static str {
-        Asked::NAMED.iter().find(|(_, asked)| *asked == self).map_or("UNKNOWN", |(name, _)| name)
+        match self {
+            Asked::Table(verb) => verb.action(),
+            _ => Asked::NAMED.iter().find(|(_, asked)| *asked == self).map_or("UNKNOWN", |(name, _)| name),
+        }
     }
 }
 
@@ -61,33 +50,40 @@ impl Asked {
 pub fn encode(reply: &Reply, asked: Asked, out: &mut Vec<u8>) {
     match reply {
         Reply::LoginFirst | Reply::Denied(Denial::WrongCredentials | Denial::NoUsers) => {
-            push_error(out, "AUTHENTICATION_FAILED", "Authentication Failed.", None);
+            push_error(out, "AUTHENTICATION_FAILED", "Authentication Failed.", NULL);
         }
         Reply::Denied(Denial::NotAllowed) => {
-            push_error(out, "NOT_ALLOWED", "This user may not do that.", None);
+            push_error(out, "NOT_ALLOWED", "This user may not do that.", NULL);
         }
         Reply::Denied(Denial::Disabled) => {
-            push_error(out, "DISABLED", "This is switched off on this server.", None);
+            push_error(out, "DISABLED", "This is switched off on this server.", NULL);
         }
         Reply::Database(problem) => {
             let code = match problem {
                 DatabaseProblem::Missing(_) => "DATABASE_DOES_NOT_EXIST",
                 DatabaseProblem::Exists(_) => "DATABASE_ALREADY_EXIST",
             };
-            push_error(out, code, &problem.to_string(), Some(("db_name", problem.name())));
+            push_error(out, code, &problem.to_string(), &object(&[("db_name", problem.name())]));
         }
         Reply::UnknownAction(name) => {
-            push_error(out, "INVALID_ACTION", &format!("'{name}' invalid action."), None);
+            push_error(out, "INVALID_ACTION", &format!("'{name}' invalid action."), NULL);
         }
-        Reply::TooLarge(why) => push_error(out, "INVALID_REQUEST", why, None),
+        Reply::TooLarge(why) => push_error(out, "INVALID_REQUEST", why, NULL),
         Reply::Failed(why) | Reply::Error(why) => {
-            push_error(out, "UNKNOWN_EXCEPTION", "Unknown Exception.", Some(("reason", why)));
+            push_error(out, "UNKNOWN_EXCEPTION", "Unknown Exception.", &object(&[("reason", why)]));
+        }
+        Reply::TableError(error) => {
+            push_error(out, &error.code, &error.message, error.ref_data.as_bytes());
         }
         _ => push_frame(out, |out| {
             out.extend_from_slice(b"{\"action_type\": \"");
             out.extend_from_slice(asked.name().as_bytes());
             out.extend_from_slice(b"\", \"payload\": ");
             push_payload(out, reply);
+            if let Reply::Rows(Rows { next: Some(next), .. }) = reply {
+                out.extend_from_slice(b", \"next\": ");
+                push_string(out, next);
+            }
             out.push(b'}');
         }),
     }
@@ -99,6 +95,7 @@ fn push_payload(out: &mut Vec<u8>, reply: &Reply) {
         Reply::Token(token) => push_object(out, &[("token", token)]),
         Reply::DatabaseMade { name, user } => push_object(out, &[("NAME", name), ("USER", user)]),
         Reply::Done => push_object(out, &[]),
+        Reply::Rows(rows) => out.extend_from_slice(rows.value.as_bytes()),
         Reply::Number(number) => {
             out.extend_from_slice(b"{\"count\": ");
             push_i64(out, *number);
@@ -120,24 +117,32 @@ pub fn most_bytes(reply: &Reply) -> usize {
             Reply::Token(text) | Reply::UnknownAction(text) | Reply::TooLarge(text) => most(text),
             Reply::Failed(why) | Reply::Error(why) => most(why),
             Reply::DatabaseMade { name, user } => most(name) + most(user),
+            Reply::Rows(rows) => rows.value.len() + rows.next.as_deref().map_or(0, most),
+            Reply::TableError(error) => most(&error.message) + error.ref_data.len(),
             // In the message, and beside it.
             Reply::Database(problem) => 2 * most(problem.name()),
             _ => 0,
         }
 }
 
-/// Appends an error, with one member in its `ref_data` or without any.
-pub(super) fn push_error(out: &mut Vec<u8>, code: &str, message: &str, about: Option<(&str, &str)>) {
+/// What errors are about that are about nothing.
+pub(super) const NULL: &[u8] = b"null";
+
+fn object(members: &[(&str, &str)]) -> Vec<u8> {
+    let mut object = Vec::new();
+    push_object(&mut object, members);
+    object
+}
+
+/// Appends an error, with the text of its `ref_data`.
+pub(super) fn push_error(out: &mut Vec<u8>, code: &str, message: &str, about: &[u8]) {
     push_frame(out, |out| {
         out.extend_from_slice(b"{\"action_type\": \"ERROR\", \"payload\": {\"code\": ");
         push_string(out, code);
         out.extend_from_slice(b", \"message\": ");
         push_string(out, message);
         out.extend_from_slice(b", \"ref_data\": ");
-        match about {
-            Some(member) => push_object(out, &[member]),
-            None => out.extend_from_slice(b"null"),
-        }
+        out.extend_from_slice(about);
         out.extend_from_slice(b"}}");
     });
 }

@@ -4,7 +4,7 @@
 //! {"action":"PING"}                                                       also with a token
 //! {"action":"LOGIN","payload":{"user":U,"password":P,"database":D}}
 //! {"action":"CREATE_DATABASE","payload":{"NAME":N,"USER":U,"PASSWORD":P},"auth":{"token":T}}
-//! {"action":A,"auth":{"token":T}}                                         anything else
+//! {"action":A,"auth":{"token":T},…}                                       actions of tables (`protocol::tables`), and what nobody knows
 //! ```
 //!
 //! Members that an action does not know are ignored; null is as good as absent. A token that is not a string, and an `auth`
@@ -13,6 +13,7 @@
 use super::refusal::Refusal;
 use super::reply::Asked;
 use crate::protocol::json::{checked, into_bytes, members, string, syntax};
+use crate::protocol::tables::{Of, TableRequest};
 use crate::protocol::{Credentials, Request, Token};
 use std::borrow::Cow;
 
@@ -41,7 +42,11 @@ pub(super) fn parse(body: &[u8]) -> Result<(Request<'_>, Asked), Refusal> {
                 texts(payload, &["NAME", "USER", "PASSWORD"]).ok_or(Refusal::BadDatabase)?;
             Request::CreateDatabase { token: token(auth), name, credentials: credentials(user, password) }
         }
-        _ => Request::Action { token: token(auth), action: shortened(action) },
+        Asked::Table(verb) => {
+            let request = TableRequest::parse(text, verb, Of::Token(token(auth)));
+            Request::Table(Box::new(request.map_err(Refusal::InvalidJson)?))
+        }
+        Asked::Other => Request::Action { token: token(auth), action: shortened(action) },
     };
     Ok((request, asked))
 }

@@ -91,19 +91,33 @@ impl Refusal {
 pub(super) const BATCH_FAILED: &str = "Failed to batch put key-value pairs";
 
 /// What follows the message of an error.
-pub(super) enum Tail {
+pub(super) enum Tail<'t> {
     /// The end of the object.
     Nothing,
     /// A `"result":false`.
     ResultFalse,
+    /// What programs know the error by, and the text of what it is about.
+    About {
+        /// A word.
+        code: &'t str,
+        /// JSON.
+        ref_data: &'t str,
+    },
 }
 
 /// Appends an error reply.
-pub(super) fn push_error(out: &mut Vec<u8>, message: &str, tail: Tail) {
+pub(super) fn push_error(out: &mut Vec<u8>, message: &str, tail: Tail<'_>) {
     out.extend_from_slice(b"{\"status\":\"error\",\"message\":");
     push_string(out, message);
-    out.extend_from_slice(match tail {
-        Tail::Nothing => b"}\n".as_slice(),
-        Tail::ResultFalse => b",\"result\":false}\n",
-    });
+    match tail {
+        Tail::Nothing => {}
+        Tail::ResultFalse => out.extend_from_slice(b",\"result\":false"),
+        Tail::About { code, ref_data } => {
+            out.extend_from_slice(b",\"code\":");
+            push_string(out, code);
+            out.extend_from_slice(b",\"ref_data\":");
+            out.extend_from_slice(ref_data.as_bytes());
+        }
+    }
+    out.extend_from_slice(b"}\n");
 }

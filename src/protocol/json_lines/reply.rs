@@ -58,6 +58,9 @@ pub fn encode(reply: &Reply, asked: Asked, out: &mut Vec<u8>) {
         (Reply::UnknownAction(name), _) => {
             push_error(out, &format!("Unknown command: {name}"), Tail::Nothing);
         }
+        (Reply::TableError(error), _) => {
+            push_error(out, &error.message, Tail::About { code: &error.code, ref_data: &error.ref_data });
+        }
         (Reply::TooLarge(why), _) => push_error(out, &format!("Server error: {why}"), Tail::Nothing),
         _ => push_result(out, |out| push_shape(out, reply)),
     }
@@ -104,6 +107,12 @@ fn most_shape(reply: &Reply) -> usize {
             most_escaped(text.as_bytes()) + 2
         }
         Reply::Database(problem) => most_escaped(problem.name().as_bytes()) + 2,
+        Reply::Rows(rows) => {
+            rows.value.len() + rows.next.as_deref().map_or(0, |next| most_escaped(next.as_bytes()) + 10)
+        }
+        Reply::TableError(error) => {
+            most_escaped(error.message.as_bytes()) + error.ref_data.len() + error.code.len()
+        }
         // A number, a word.
         _ => 24,
     }
@@ -136,6 +145,13 @@ fn push_shape(out: &mut Vec<u8>, reply: &Reply) -> Result<(), NotText> {
         Reply::Double(number) if number.is_finite() => out.extend_from_slice(format_f64(*number).as_bytes()),
         Reply::Double(number) => push_string(out, &format_f64(*number)),
         Reply::Status(text) => push_string(out, text),
+        Reply::Rows(rows) => {
+            out.extend_from_slice(rows.value.as_bytes());
+            if let Some(next) = &rows.next {
+                out.extend_from_slice(b",\"next\":");
+                push_string(out, next);
+            }
+        }
         Reply::Token(text) | Reply::DatabaseMade { name: text, .. } => push_string(out, text),
         Reply::Verbatim(text) => push_string(out, text),
         Reply::Table(rows) => {

@@ -8,6 +8,8 @@
 //! {"command":"delete","key":K}
 //! {"command":"ping"}
 //! {"command":"auth","user":U,"password":P}                       without "user": the one without a name
+//! {"command":"login","user":U,"password":P,"database":D}         gives a token
+//! {"command":C,"database":D,"table":T,…}                         of tables (`protocol::tables`), also "token"
 //! ```
 //!
 //! One pass finds the members and leaves their values as text; each command then looks at those it needs. Of two
@@ -16,7 +18,8 @@
 use super::refusal::Refusal;
 use crate::protocol::http::is_http;
 use crate::protocol::json::{checked, compact, elements, into_bytes, members, string as json_string, syntax};
-use crate::protocol::{Credentials, Pairs, RangeRequest, Request};
+use crate::protocol::tables::{Of, TableRequest, Verb};
+use crate::protocol::{Credentials, Pairs, RangeRequest, Request, Token};
 use crate::store::Value;
 use std::borrow::Cow;
 
@@ -35,7 +38,15 @@ pub(super) fn parse(line: &[u8]) -> Result<Request<'_>, Refusal> {
             Err(why) => not_json(line, why),
         });
     }
-    Members::of(text)?.request()
+    Members::of(text)?.request(text)
+}
+
+/// A request of tables; what it needs besides is looked for once more.
+fn table(text: &str, verb: Verb) -> Result<Request<'_>, Refusal> {
+    let [database, token] = members(text, &["database", "token"]).map_err(Refusal::InvalidJson)?;
+    let token = token.and_then(|token| json_string(token).ok()?).map(Token);
+    let request = TableRequest::parse(text, verb, Of::Named { database, token });
+    Ok(Request::Table(Box::new(request.map_err(Refusal::InvalidJson)?)))
 }
 
 fn not_json(line: &[u8], why: String) -> Refusal {
@@ -56,10 +67,11 @@ struct Members<'a> {
     ttl: Option<&'a str>,
     user: Option<&'a str>,
     password: Option<&'a str>,
+    database: Option<&'a str>,
 }
 
 /// Their names, the usual ones first.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     "command",
     "key",
     "value",
@@ -72,12 +84,26 @@ const NAMES: [&str; 12] = [
     "ttl",
     "user",
     "password",
+    "database",
 ];
 
 impl<'a> Members<'a> {
     fn of(text: &'a str) -> Result<Members<'a>, Refusal> {
-        let [command, key, value, start_key, end_key, keys, values, limit, reverse, ttl, user, password] =
-            members(text, &NAMES).map_err(Refusal::InvalidJson)?;
+        let [
+            command,
+            key,
+            value,
+            start_key,
+            end_key,
+            keys,
+            values,
+            limit,
+            reverse,
+            ttl,
+            user,
+            password,
+            database,
+        ] = members(text, &NAMES).map_err(Refusal::InvalidJson)?;
         Ok(Members {
             command,
             key,
@@ -91,12 +117,13 @@ impl<'a> Members<'a> {
             ttl,
             user,
             password,
+            database,
         })
     }
 }
 
 impl<'a> Members<'a> {
-    fn request(&self) -> Result<Request<'a>, Refusal> {
+    fn request(&self, text: &'a str) -> Result<Request<'a>, Refusal> {
         let Some(command) = self.command else {
             return Err(Refusal::UnknownCommand("None".into()));
         };
@@ -109,7 +136,11 @@ impl<'a> Members<'a> {
             "delete" => Ok(Request::Delete { key: self.key()? }),
             "ping" => Ok(Request::Ping),
             "auth" => self.authenticate(),
-            unknown => Err(Refusal::UnknownCommand(unknown.chars().take(MAX_ECHO_CHARS).collect())),
+            "login" => self.log_in(),
+            other => match Verb::by_command(other) {
+                Some(verb) => table(text, verb),
+                None => Err(Refusal::UnknownCommand(other.chars().take(MAX_ECHO_CHARS).collect())),
+            },
         }
     }
 
@@ -133,6 +164,15 @@ impl<'a> Members<'a> {
         let user = self.user.map(text).transpose()?;
         let password = text(self.password.ok_or(Refusal::BadCredentials)?)?;
         Ok(Request::Authenticate(Credentials { user, password: into_bytes(password) }))
+    }
+
+    fn log_in(&self) -> Result<Request<'a>, Refusal> {
+        let text = |text: Option<&'a str>| {
+            string(text.ok_or(Refusal::BadCredentials)?)?.ok_or(Refusal::BadCredentials)
+        };
+        let credentials =
+            Credentials { user: Some(text(self.user)?), password: into_bytes(text(self.password)?) };
+        Ok(Request::Login { credentials, database: text(self.database)? })
     }
 
     fn range(&self) -> Result<Request<'a>, Refusal> {

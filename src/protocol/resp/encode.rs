@@ -34,6 +34,8 @@ pub fn encode(reply: &Reply, version: Version, out: &mut Vec<u8>) {
         Reply::List(items) => push_items(out, b'*', items, version),
         Reply::Token(text) | Reply::DatabaseMade { name: text, .. } => push_bulk(out, text.as_bytes()),
         Reply::Database(problem) => push_error(out, &problem.to_string()),
+        Reply::Rows(rows) => push_bulk(out, rows.value.as_bytes()),
+        Reply::TableError(error) => push_error(out, &error.message),
         Reply::UnknownAction(name) => push_error(out, &format!("unknown command '{name}'")),
         _ => encode_versioned(reply, version, out),
     }
@@ -118,6 +120,8 @@ pub fn most_bytes(reply: &Reply) -> usize {
                 text.len()
             }
             Reply::Database(problem) => problem.name().len() + FRAME,
+            Reply::Rows(rows) => rows.value.len(),
+            Reply::TableError(error) => error.message.len(),
             _ => 8,
         }
 }

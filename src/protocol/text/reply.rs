@@ -69,6 +69,7 @@ fn encode_other(reply: &Reply, out: &mut Vec<u8>) {
         Reply::Double(number) => push_line(out, &[&format_f64(*number)]),
         Reply::Status(text) => push_line(out, &[text]),
         Reply::Database(problem) => push_error(out, &problem.to_string()),
+        Reply::TableError(error) => push_error(out, &error.message),
         Reply::UnknownAction(name) => push_line(out, &["ERROR: Unknown command: ", name]),
         _ => push_error(out, "The reply has no form in one line"),
     }
@@ -95,6 +96,7 @@ pub fn most_bytes(reply: &Reply) -> usize {
             Reply::Failed(why) | Reply::Error(why) | Reply::Status(why) => why.len(),
             Reply::TooLarge(why) | Reply::UnknownAction(why) => why.len(),
             Reply::Database(problem) => problem.name().len(),
+            Reply::TableError(error) => error.message.len(),
             Reply::Double(number) => format_f64(*number).len(),
             _ => 0,
         }

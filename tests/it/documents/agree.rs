@@ -1,0 +1,137 @@
+//! Index, scan and list give the same answers.
+//!
+//! `SILTSTONE_SEED=…` repeats a run, `SILTSTONE_DOCUMENT_QUERIES` sets how many queries are asked.
+
+use super::{data, naive};
+use crate::support::{Random, from_env, on_all_cores};
+use siltstone::document::value::Value;
+use siltstone::document::{Documents, Table};
+use siltstone::store::{MemoryEngine, StorageEngine};
+use std::sync::Arc;
+
+/// A table with indexes, the same without, and the list that both should be.
+struct Three {
+    indexed: Table,
+    plain: Table,
+    list: Vec<Value>,
+    next: u64,
+}
+
+impl Three {
+    fn new(documents: &Documents) -> Three {
+        let indexed = documents.create_table("db", "indexed", None).unwrap();
+        let plain = documents.create_table("db", "plain", None).unwrap();
+        Three { indexed, plain, list: Vec::new(), next: 0 }
+    }
+
+    fn change(&mut self, random: &mut Random) {
+        match random.below(6) {
+            0..=2 => {
+                let documents: Vec<Value> = (0..1 + random.below(4))
+                    .map(|_| {
+                        self.next += 1;
+                        data::document(random, self.next)
+                    })
+                    .collect();
+                for table in [&self.indexed, &self.plain] {
+                    table.insert_many(documents.clone()).unwrap();
+                }
+                self.list.extend(documents);
+            }
+            3 | 4 => {
+                let (filter, change) = (data::filter(random, 0), data::change(random));
+                let mut matched = 0;
+                for document in self.list.iter_mut().filter(|document| naive::matches(document, &filter)) {
+                    merge(document, &change);
+                    matched += 1;
+                }
+                for table in [&self.indexed, &self.plain] {
+                    let updated = table.update(filter.clone(), change.clone()).unwrap();
+                    assert_eq!(updated.matched, matched, "{filter} {change}");
+                }
+            }
+            _ => {
+                let filter = data::filter(random, 0);
+                let before = self.list.len();
+                self.list.retain(|document| !naive::matches(document, &filter));
+                let gone = (before - self.list.len()) as u64;
+                for table in [&self.indexed, &self.plain] {
+                    assert_eq!(table.delete(filter.clone()).unwrap(), gone, "{filter}");
+                }
+            }
+        }
+    }
+
+    fn ask(&self, random: &mut Random, seed: u64) {
+        let query = data::query(random);
+        let expected = naive::find(&self.list, &query);
+        for table in [&self.indexed, &self.plain] {
+            let found: Vec<Value> = table.find(query.clone()).unwrap().map(Result::unwrap).collect();
+            let plan = table.explain(query.clone()).unwrap();
+            assert_eq!(found, expected, "SILTSTONE_SEED={seed} {}: {query:?} {plan:?}", table.name());
+        }
+        let count = self.indexed.count(query.clone()).unwrap();
+        assert_eq!(count, expected.len() as u64, "SILTSTONE_SEED={seed}: count of {query:?}");
+        if random.one_in(4) {
+            self.walk(random, &query, &expected, seed);
+        }
+    }
+
+    /// The same in pages.
+    fn walk(&self, random: &mut Random, query: &siltstone::document::Query, expected: &[Value], seed: u64) {
+        if query.limit.is_some() || query.skip > 0 {
+            return;
+        }
+        let mut found = Vec::new();
+        let mut query = query.clone().limit(1 + random.below(5) as u64);
+        loop {
+            let page = self.indexed.page(query.clone()).unwrap();
+            found.extend(page.documents);
+            match page.next {
+                Some(next) => query = query.after(next),
+                None => break,
+            }
+        }
+        assert_eq!(found, expected, "SILTSTONE_SEED={seed}: pages of {query:?}");
+    }
+}
+
+fn merge(document: &mut Value, change: &Value) {
+    let (Value::Object(members), Value::Object(change)) = (document, change) else { panic!() };
+    for (name, value) in change {
+        match members.iter_mut().find(|(other, _)| other == name) {
+            Some(member) => member.1 = value.clone(),
+            None => members.push((name.clone(), value.clone())),
+        }
+    }
+}
+
+/// One set of data; how many queries were asked.
+fn run(seed: u64) -> u64 {
+    let random = &mut Random::new(seed);
+    let engine: Arc<dyn StorageEngine> = Arc::new(MemoryEngine::new());
+    let documents = Documents::open(engine).unwrap();
+    let mut three = Three::new(&documents);
+    let mut asked = 0;
+    for _ in 0..6 {
+        for _ in 0..4 {
+            three.change(random);
+        }
+        // An index that would have too many entries of a document is refused, which is tested elsewhere.
+        three.indexed.create_index(data::index(random), |_| {}).unwrap();
+        for _ in 0..12 {
+            three.ask(random, seed);
+            asked += 1;
+        }
+    }
+    asked
+}
+
+#[test]
+fn index_scan_and_list_agree() {
+    let goal = from_env("SILTSTONE_DOCUMENT_QUERIES", 20_000);
+    match std::env::var("SILTSTONE_SEED") {
+        Ok(seed) => _ = run(seed.parse().unwrap()),
+        Err(_) => assert!(on_all_cores(1, goal, run) >= goal),
+    }
+}
