@@ -22,4 +22,5 @@ pub mod filter;
 pub mod number;
 pub mod order;
 pub mod path;
+pub mod schema;
 pub mod value;
