@@ -191,10 +191,8 @@ fn truth(value: &Value) -> Option<bool> {
         },
         Value::String(text) => {
             let is = |word: &&str| is_in_case(word, text);
-            TRUE.iter()
-                .any(|word| is(word))
-                .then_some(true)
-                .or(FALSE.iter().any(|word| is(word)).then_some(false))
+            let (is_true, is_false) = (TRUE.iter().any(is), FALSE.iter().any(is));
+            (is_true || is_false).then_some(is_true)
         }
         _ => None,
     }
