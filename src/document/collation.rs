@@ -1,7 +1,7 @@
 //! How the values of a column are compared: as they are, or as the moments that they stand for.
 
 use super::raw::{Encoded, Raw};
-use super::schema::Format;
+use super::schema::datetime::Format;
 
 /// How values are compared.
 #[derive(Debug, Clone, PartialEq, Default)]
