@@ -49,11 +49,7 @@ pub fn serve_on(
 
 impl Running {
     pub fn connect(&self) -> Client {
-        let stream = TcpStream::connect(self.addr).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        stream.set_nodelay(true).unwrap();
-        Client { input: BufReader::new(stream.try_clone().unwrap()), stream }
+        Client::to(self.addr)
     }
 
     /// Asks the server to stop.
@@ -84,6 +80,14 @@ pub struct Client {
 }
 
 impl Client {
+    pub fn to(addr: SocketAddr) -> Client {
+        let stream = TcpStream::connect(addr).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Client { input: BufReader::new(stream.try_clone().unwrap()), stream }
+    }
+
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).unwrap();
     }

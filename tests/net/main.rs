@@ -28,6 +28,7 @@ mod fairness;
 #[allow(dead_code, reason = "tests/it uses the rest")]
 #[path = "../common/footprint.rs"]
 mod footprint;
+mod framed;
 mod framing;
 mod gated;
 mod harness;
@@ -49,6 +50,7 @@ mod resp;
 #[allow(dead_code, reason = "tests/it uses the rest")]
 #[path = "../it/support.rs"]
 mod support;
+mod tables;
 mod talk;
 #[cfg(feature = "tls")]
 mod tls;
