@@ -16,10 +16,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Reading order: [`number`], [`value`], [`order`], [`path`], [`filter`].
+//! Reading order: [`number`], [`value`], [`order`], [`path`], [`filter`], [`update`], [`projection`].
 
 pub mod filter;
 pub mod number;
 pub mod order;
 pub mod path;
+pub mod projection;
+mod tree;
+pub mod update;
 pub mod value;
