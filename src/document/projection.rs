@@ -10,7 +10,7 @@
 //! (J1) Members keep the order that the document has them in.
 //! (J2) A path goes through objects, and into the objects of an array, each of them; numbers are names like others there, not places.
 //!      Where what lies on the way is neither, it is left out with what it has when paths are shown, and stays when they are hidden; so are
-//!      the elements of an array that are no objects. What is empty then stays: `{"a.b": 1}` shows `{}` of `{"a": {}}` as `{"a": {}}`.
+//!      the elements of an array that are no objects. What is empty then stays: of `{"a": {"c": 1}}`, `{"a.b": 1}` shows `{"a": {}}`.
 //! (J3) No path is there twice, and none lies within another.
 //!
 //! What differs from MongoDB: no member is shown that was not asked for, whatever it is called; an array within an array is not gone

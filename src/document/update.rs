@@ -27,7 +27,8 @@
 //! (U4) An array grows by one at its end: a place farther off is refused.
 //! (U5) Numbers are exact ([`number`](super::number)), and where the value stays the same, so do the digits. Order and equality are those
 //!      of [`order`](super::order).
-//! (U6) A document does not get deeper than [`MAX_DEPTH`]. It may get longer than [`MAX_BYTES`](super::value::MAX_BYTES): who writes it finds that out.
+//! (U6) A document does not get deeper than [`MAX_DEPTH`]. It may get longer than [`MAX_BYTES`](super::value::MAX_BYTES): who writes it
+//!      finds that out.
 //! (U7) It costs as many steps as the update and the members and elements on its way are long, not one multiplied with the other; only
 //!      `$pull` compares each element with what it is given.
 //!
@@ -83,9 +84,9 @@ impl Update {
     /// Reads an update. Costs as much as it is long.
     ///
     /// # Errors
-    /// The place in the update, and what is wrong there: no object; an operator, modifier or operand that there is not; members and
-    /// operators beside each other; a wrong path; two changes at one path, or one within another (U2); what would make any document too deep
-    /// (U6).
+    /// The place in the update, and what is wrong there: no object; an operator or modifier that there is not, or an operand it cannot
+    /// have; members and operators beside each other; a wrong path; two changes at one path, or one within another (U2); what would make
+    /// any document too deep (U6).
     pub fn parse(update: &Value) -> Result<Update, Refused> {
         let Value::Object(members) = update else { return refuse("", "an object of changes is expected") };
         let mut parsed = Update { changes: Tree::new(), renames: 0 };
@@ -109,8 +110,9 @@ impl Update {
     /// Changes a document, and says whether it is another one now: `25` and `25.0` are two. Costs a copy of the document.
     ///
     /// # Errors
-    /// The place in the update that cannot be done to this document, and why: a value of a kind that the operator or the path has no use for
-    /// (U3), a place beyond the end of an array (U4), a number too long (U5), too deep a document (U6). The document is as it was.
+    /// The place in the update that cannot be done to this document, and why: a value of a kind that the operator or the path has no
+    /// use for (U3), a place beyond the end of an array (U4), a number too long (U5), too deep a document (U6). The document is as
+    /// it was.
     pub fn apply(&self, document: &mut Value) -> Result<bool, Refused> {
         if !matches!(document, Value::Object(_)) {
             return refuse("", "what is to be changed is no object");

@@ -1,7 +1,7 @@
 //! What happens at one place of a document, whether something lies there or not. It knows nothing of places.
 
 use super::super::filter::Refused;
-use super::super::number::Decimal;
+use super::super::number::{Decimal, MAX_DIGITS};
 use super::super::value::{Number, Value};
 use super::array::{AddToSet, Pull, Push};
 use super::{judge, refuse};
@@ -111,7 +111,9 @@ fn count(value: &mut Value, result: impl Fn(&Decimal) -> Option<Decimal>) -> Res
             *number = Number::from_decimal(result);
             Ok(())
         }
-        None => Err("the result would have more than 10000 digits or an exponent beyond 2^40".into()),
+        None => {
+            Err(format!("the result would have more than {MAX_DIGITS} digits or an exponent beyond 2^40"))
+        }
     }
 }
 
