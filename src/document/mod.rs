@@ -29,7 +29,7 @@
 //!      until that is durable. Who reads takes no lock: a view of the engine, and the indexes that were there before and after it was
 //!      taken ([`table`] T2).
 //!
-//! Reading order: [`number`], [`value`], [`raw`], [`order`], [`path`], [`filter`], [`schema`]; [`keys`], [`index`], [`catalogue`],
+//! Reading order: [`number`], [`value`], [`raw`], [`order`], [`path`], [`filter`], [`projection`], [`update`], [`schema`]; [`keys`], [`index`], [`catalogue`],
 //! [`sort`], `plan`, `select`, [`table`].
 
 pub mod catalogue;
@@ -51,6 +51,7 @@ pub mod schema;
 mod select;
 pub mod sort;
 pub mod table;
+mod tree;
 pub mod update;
 pub mod value;
 

@@ -21,8 +21,16 @@
 //!
 //! (N1) There is one way to write a value: the first digit and the last are not zero. So numbers are equal exactly when their bytes
 //!      are, and one is never the beginning of another.
+//! (N2) What is written of a value ([`Decimal`]'s `Display`) is a number of JSON, and has that value when it is read.
+//!
+//! Sums and products are exact, or there is none: `arithmetic` has them.
+
+mod arithmetic;
+
+pub use arithmetic::MAX_DIGITS;
 
 use std::cmp::Ordering;
+use std::fmt::{self, Display};
 
 const ZERO: u8 = 0x80;
 const POSITIVE: u8 = 0xc0;
@@ -30,6 +38,8 @@ const NEGATIVE: u8 = 0x40;
 
 /// Exponents beyond this are refused: nobody has such numbers, and sums of exponents stay far from where they would overflow.
 const MAX_EXPONENT: i64 = 1 << 40;
+/// So many zeros are written out that are not among the digits; with more of them there is an exponent.
+const MAX_ZEROS: i64 = 20;
 
 /// A number by its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +52,10 @@ pub struct Decimal {
 }
 
 impl Decimal {
-    /// The value of a number as JSON writes it; `None` when it is none, or its exponent is beyond 2^40.
+    /// Zero.
+    pub(super) const ZERO: Decimal = Decimal { negative: false, exponent: 0, digits: Vec::new() };
+
+    /// The value of a number as JSON writes it; `None` when it is none, or its exponent (see above) is beyond 2^40.
     #[must_use]
     pub fn parse(text: &str) -> Option<Decimal> {
         let (negative, rest) = match text.strip_prefix('-') {
@@ -64,14 +77,19 @@ impl Decimal {
             return None;
         }
         let all: Vec<u8> = whole.bytes().chain(fraction.bytes()).collect();
-        let zeros = all.iter().take_while(|digit| **digit == b'0').count();
-        let end = all.iter().rposition(|digit| *digit != b'0').map_or(zeros, |last| last + 1);
-        let digits = all.get(zeros..end).unwrap_or_default().to_vec();
+        Decimal::normal(negative, i64::try_from(whole.len()).ok()? + power, &all)
+    }
+
+    /// The value of `0.digits × 10^exponent`, whatever zeros the digits begin and end with (N1); `None` when the exponent is too large.
+    fn normal(negative: bool, exponent: i64, digits: &[u8]) -> Option<Decimal> {
+        let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
+        let end = digits.iter().rposition(|digit| *digit != b'0').map_or(zeros, |last| last + 1);
+        let digits = digits.get(zeros..end).unwrap_or_default();
         if digits.is_empty() {
-            return Some(Decimal { negative: false, exponent: 0, digits });
+            return Some(Decimal::ZERO);
         }
-        let point = i64::try_from(whole.len()).ok()? - i64::try_from(zeros).ok()?;
-        Some(Decimal { negative, exponent: point + power, digits })
+        let exponent = exponent - i64::try_from(zeros).ok()?;
+        (exponent.abs() <= MAX_EXPONENT).then(|| Decimal { negative, exponent, digits: digits.to_vec() })
     }
 
     /// Appends bytes that sort as the values do (see above).
@@ -105,6 +123,11 @@ impl Decimal {
         Some(if self.negative { -magnitude } else { magnitude })
     }
 
+    /// Which of two that are not zero lies farther from it.
+    fn magnitude(&self, other: &Decimal) -> Ordering {
+        self.exponent.cmp(&other.exponent).then_with(|| self.digits.cmp(&other.digits))
+    }
+
     /// -1, 0 or 1.
     fn sign(&self) -> i8 {
         match (self.digits.is_empty(), self.negative) {
@@ -115,12 +138,35 @@ impl Decimal {
     }
 }
 
+/// As JSON, in one way: `-120`, `0.012`, `1.2e400`. With an exponent only when more than 20 zeros would be written instead.
+impl Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = String::from_utf8_lossy(&self.digits);
+        let (point, len) = (self.exponent, digits.len());
+        if digits.is_empty() {
+            return f.write_str("0");
+        }
+        f.write_str(if self.negative { "-" } else { "" })?;
+        match usize::try_from(point) {
+            _ if point < -MAX_ZEROS || point > len as i64 + MAX_ZEROS => {
+                let (first, rest) = digits.split_at(1);
+                write!(f, "{first}{}{rest}e{}", if rest.is_empty() { "" } else { "." }, point - 1)
+            }
+            Ok(point) if point >= len => write!(f, "{digits:0<point$}"),
+            Ok(0) | Err(_) => write!(f, "0.{digits:0>width$}", width = len + point.unsigned_abs() as usize),
+            Ok(point) => {
+                let (whole, fraction) = digits.split_at(point);
+                write!(f, "{whole}.{fraction}")
+            }
+        }
+    }
+}
+
 impl Ord for Decimal {
     fn cmp(&self, other: &Decimal) -> Ordering {
-        let magnitude = || self.exponent.cmp(&other.exponent).then_with(|| self.digits.cmp(&other.digits));
         self.sign().cmp(&other.sign()).then_with(|| match self.negative {
-            true => magnitude().reverse(),
-            false => magnitude(),
+            true => self.magnitude(other).reverse(),
+            false => self.magnitude(other),
         })
     }
 }
@@ -136,7 +182,8 @@ fn parse_power(text: &str) -> Option<i64> {
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    text.parse().ok().filter(|power: &i64| power.abs() <= MAX_EXPONENT)
+    // Far more than a value may have: zeros around the point take some of it away again, and sums with it do not overflow.
+    text.parse().ok().filter(|power: &i64| power.abs() <= 2 * MAX_EXPONENT)
 }
 
 #[cfg(test)]
@@ -186,7 +233,9 @@ mod tests {
             "--1",
             "1e--1",
             "1e99999999999999999999",
-            "1e1099511627777",
+            "1e1099511627776",
+            "1e-1099511627778",
+            "0e99999999999999",
         ];
         for text in wrong {
             assert_eq!(Decimal::parse(text), None, "{text}");
@@ -244,6 +293,31 @@ mod tests {
             ("1e1000000", None),
         ] {
             assert_eq!(Decimal::parse(text).unwrap().integer(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_value_is_written_in_one_way() {
+        for (text, expected) in [
+            ("-0.0e7", "0"),
+            ("25.0", "25"),
+            ("-0.00120e5", "-120"),
+            ("1.50", "1.5"),
+            ("12E-3", "0.012"),
+            ("-9007199254740993.10", "-9007199254740993.1"),
+            ("123456789012345678901234567890", "123456789012345678901234567890"),
+            ("1e20", "100000000000000000000"),
+            ("1e21", "1e21"),
+            ("12e21", "1.2e22"),
+            ("1e-21", "0.000000000000000000001"),
+            ("-1e-22", "-1e-22"),
+            ("1.25e400", "1.25e400"),
+            ("0.1e1099511627776", "1e1099511627775"),
+            ("100e-1099511627778", "1e-1099511627776"),
+        ] {
+            let value = Decimal::parse(text).unwrap();
+            assert_eq!(value.to_string(), expected);
+            assert_eq!(Decimal::parse(expected), Some(value), "{text}: N2");
         }
     }
 

@@ -79,6 +79,12 @@ impl Number {
         Some(Number { value: Decimal::parse(text)?, text: text.into() })
     }
 
+    /// Of this value, written in the one way that [`Decimal`] has.
+    #[must_use]
+    pub fn from_decimal(value: Decimal) -> Number {
+        Number { text: value.to_string().into(), value }
+    }
+
     /// As it was written.
     #[must_use]
     pub fn text(&self) -> &str {
@@ -130,6 +136,16 @@ impl Value {
         match self {
             Value::Object(members) => members.iter().find(|(other, _)| other == name).map(|(_, value)| value),
             _ => None,
+        }
+    }
+
+    /// How many arrays and objects lie in each other; 0 when it is none. At most [`MAX_DEPTH`] in what was read.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        match self {
+            Value::Array(list) => 1 + list.iter().map(Value::depth).max().unwrap_or(0),
+            Value::Object(members) => 1 + members.iter().map(|(_, value)| value.depth()).max().unwrap_or(0),
+            _ => 0,
         }
     }
 }

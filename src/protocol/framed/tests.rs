@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::protocol::json::MAX_DEPTH;
+use crate::protocol::tables::{Of, Rows, TableError, Verb};
 use crate::protocol::{Credentials, DatabaseProblem, Denial, Reply, Token};
 
 const LIMIT: usize = 200;
@@ -33,6 +34,11 @@ fn describe(decoded: Decoded<'_>) -> String {
             format!("create {name} {} by {}", who(credentials), by(token))
         }
         Request::Action { token, action } => format!("{action} by {} {asked:?}", by(token)),
+        Request::Table(request) => {
+            let Of::Token(token) = &request.of else { panic!("{request:?}") };
+            let members = ["table", "query", "payload"].map(|name| request.member(name).unwrap_or("-"));
+            format!("{} by {} {}", request.verb.action(), by(token), members.join(" "))
+        }
         other => panic!("no message asks for {other:?}"),
     }
 }
@@ -112,12 +118,15 @@ fn requests() {
         r#"{"action":"CREATE_DATABASE","payload":{"NAME":"n","USER":"u","PASSWORD":"p"}}"#,
         "create n u p by nobody",
     );
-    body(r#"{"action":"SELECT","table":"user","query":{},"auth":{"token":"T"}}"#, "SELECT by T Select");
-    body(r#"{"action":"CREATE_TABLE","auth":null}"#, "CREATE_TABLE by nobody CreateTable");
+    body(
+        r#"{"action":"SELECT","table":"user","query":{},"auth":{"token":"T"}}"#,
+        "SELECT by T \"user\" {} -",
+    );
+    body(r#"{"action":"CREATE_TABLE","auth":null}"#, "CREATE_TABLE by nobody - - -");
     body(r#"{"action":"NOPE","auth":{"token":"T"}}"#, "NOPE by T Other");
     body(r#"{"action":"ping"}"#, "ping by nobody Other");
     for no_token in ["{}", "null", "7", "[1]", r#""T""#, r#"{"token":7}"#, r#"{"token":null}"#] {
-        body(&format!(r#"{{"action":"DELETE","auth":{no_token}}}"#), "DELETE by nobody Delete");
+        body(&format!(r#"{{"action":"DELETE","auth":{no_token}}}"#), "DELETE by nobody - - -");
     }
     body(r#" {"act\u0069on":"NOPE","action":"PING"} "#, "ping");
     let long = "é".repeat(80);
@@ -264,7 +273,7 @@ fn reply(reply: &Reply, asked: Asked, expected: &str) {
 #[test]
 fn replies() {
     let mut out = Vec::new();
-    encode(&Reply::LoginFirst, Asked::Select, &mut out);
+    encode(&Reply::LoginFirst, Asked::Table(Verb::Find), &mut out);
     assert_eq!(
         String::from_utf8(out).unwrap(),
         "QUERY_LENGTH: 125\r\n\r\n{\"action_type\": \"ERROR\", \"payload\": {\"code\": \"AUTHENTICATION_FAILED\", \
@@ -282,8 +291,18 @@ fn replies() {
         Asked::CreateDatabase,
         r#"{"action_type": "CREATE_DATABASE", "payload": {"NAME": "\u00e9\ud83d\ude00", "USER": "u\"\n"}}"#,
     );
-    reply(&Reply::Done, Asked::DropTable, r#"{"action_type": "DROP_TABLE", "payload": {}}"#);
-    reply(&Reply::Number(3), Asked::Update, r#"{"action_type": "UPDATE", "payload": {"count": 3}}"#);
+    reply(&Reply::Done, Asked::Table(Verb::DropTable), r#"{"action_type": "DROP_TABLE", "payload": {}}"#);
+    reply(
+        &Reply::Number(3),
+        Asked::Table(Verb::Update),
+        r#"{"action_type": "UPDATE", "payload": {"count": 3}}"#,
+    );
+    let rows = |value: &str, next: Option<&str>| {
+        Reply::Rows(Rows { value: value.into(), next: next.map(Into::into) })
+    };
+    let (find, list) = (Asked::Table(Verb::Find), r#"[{"a":1}]"#);
+    reply(&rows(list, None), find, r#"{"action_type": "SELECT", "payload": [{"a":1}]}"#);
+    reply(&rows("[]", Some("0a")), find, r#"{"action_type": "SELECT", "payload": [], "next": "0a"}"#);
     reply(&Reply::Value(None), Asked::Other, r#"{"action_type": "UNKNOWN", "payload": null}"#);
 }
 
@@ -315,6 +334,11 @@ fn errors() {
     error(
         &Reply::TooLarge("long".into()),
         r#"{"code": "INVALID_REQUEST", "message": "long", "ref_data": null}"#,
+    );
+    let (message, ref_data) = ("(\u{e9}) Table does not exist".into(), r#"{"table":"\u00e9"}"#.into());
+    error(
+        &Reply::TableError(Box::new(TableError { code: "TABLE_DOES_NOT_EXIST".into(), message, ref_data })),
+        r#"{"code": "TABLE_DOES_NOT_EXIST", "message": "(\u00e9) Table does not exist", "ref_data": {"table":"\u00e9"}}"#,
     );
     let refused = |refusal: &Refusal, payload: &str| {
         assert_eq!(bytes(refusal), framed(&format!(r#"{{"action_type": "ERROR", "payload": {payload}}}"#)));
