@@ -192,7 +192,8 @@ impl Selection {
 
     /// Looks at all there are, and keeps those that are wanted in order.
     fn sort_all(&mut self, asked: &Asked) -> Result<()> {
-        let most = asked.limit.map(|limit| asked.skip.saturating_add(limit));
+        // One more tells that something follows.
+        let most = asked.limit.map(|limit| asked.skip.saturating_add(limit).saturating_add(1));
         let most = most.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
         let (mut kept, mut bytes) = (BinaryHeap::new(), 0);
         while let Some((row, document)) = self.advance()? {

@@ -139,7 +139,7 @@ fn a_login_to_a_database_gives_a_token() {
         let mut other = Framed::to(addr);
         let select =
             |token: &str| format!(r#"{{"action":"SELECT","table":"t","auth":{{"token":"{token}"}}}}"#);
-        let unknown = r#"{"action_type": "ERROR", "payload": {"code": "INVALID_ACTION", "message": "'SELECT' invalid action.", "ref_data": null}}"#;
+        let unknown = r#"{"action_type": "ERROR", "payload": {"code": "TABLE_DOES_NOT_EXIST", "message": "(t) Table does not exist", "ref_data": {"table":"t"}}}"#;
         other.check(&select(&token), unknown);
         other.check(&select(&token.to_lowercase()), FAILED);
         other.check(&select(""), FAILED);

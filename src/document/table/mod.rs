@@ -8,15 +8,17 @@
 //!      shape has is complete in the view.
 //! (T3) A write is one batch, with its documents and all entries of theirs that change, or nothing.
 //!
-//! Reading order: this page, `read`, `write`, `change`, `build`.
+//! Reading order: this page, `read`, `write`, `change`, `build`, `verify`.
 
 mod build;
 mod change;
 mod read;
+mod verify;
 mod write;
 
 pub use build::Progress;
 pub use read::{Cursor, Explanation, Page, Typed};
+pub use verify::Verified;
 pub use write::{Pending, Updated, Upsert};
 
 use super::Store;

@@ -5,7 +5,7 @@
 use super::{data, naive};
 use crate::support::{Random, from_env, on_all_cores};
 use siltstone::document::value::Value;
-use siltstone::document::{Documents, Table};
+use siltstone::document::{Documents, Query, Table};
 use siltstone::store::{MemoryEngine, StorageEngine};
 use std::sync::Arc;
 
@@ -68,17 +68,17 @@ impl Three {
         for table in [&self.indexed, &self.plain] {
             let found: Vec<Value> = table.find(query.clone()).unwrap().map(Result::unwrap).collect();
             let plan = table.explain(query.clone()).unwrap();
-            assert_eq!(found, expected, "SILTSTONE_SEED={seed} {}: {query:?} {plan:?}", table.name());
+            assert_eq!(shown(&found), shown(&expected), "{} {plan:?}", about(seed, &query, table.name()));
         }
         let count = self.indexed.count(query.clone()).unwrap();
-        assert_eq!(count, expected.len() as u64, "SILTSTONE_SEED={seed}: count of {query:?}");
+        assert_eq!(count, expected.len() as u64, "{}", about(seed, &query, "count"));
         if random.one_in(4) {
             self.walk(random, &query, &expected, seed);
         }
     }
 
     /// The same in pages.
-    fn walk(&self, random: &mut Random, query: &siltstone::document::Query, expected: &[Value], seed: u64) {
+    fn walk(&self, random: &mut Random, query: &Query, expected: &[Value], seed: u64) {
         if query.limit.is_some() || query.skip > 0 {
             return;
         }
@@ -92,8 +92,17 @@ impl Three {
                 None => break,
             }
         }
-        assert_eq!(found, expected, "SILTSTONE_SEED={seed}: pages of {query:?}");
+        assert_eq!(shown(&found), shown(expected), "{}", about(seed, &query, "pages"));
     }
+}
+
+fn shown(documents: &[Value]) -> String {
+    documents.iter().map(|document| format!("\n{document}")).collect()
+}
+
+fn about(seed: u64, query: &Query, what: &str) -> String {
+    let Query { filter, sort, skip, limit, .. } = query;
+    format!("SILTSTONE_SEED={seed} {what}: {filter} sort {sort} skip {skip} limit {limit:?}")
 }
 
 fn merge(document: &mut Value, change: &Value) {

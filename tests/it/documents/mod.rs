@@ -4,8 +4,12 @@
 //! |---|---|
 //! | [`data`] | documents, indexes, queries and changes out of a seed |
 //! | [`naive`] | what a query means, told once more and in the plainest way, on a list in memory |
+//! | [`crash`] | the power is cut before every file operation |
+//! | [`race`] | writers that want the same, readers and builders beside them |
 //! | [`agree`] | index, scan and list give the same answers, between random changes and power cuts |
 
 mod agree;
+mod crash;
 mod data;
 mod naive;
+mod race;
