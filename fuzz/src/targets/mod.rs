@@ -1,5 +1,6 @@
 //! What each target does with its bytes, and what must hold.
 
+pub mod documents;
 pub mod files;
 pub mod log_chain;
 pub mod ops;
@@ -11,13 +12,15 @@ pub mod wire;
 pub type Target = fn(&[u8]);
 
 /// All of them, by the names of their programs and corpora.
-pub const ALL: [(&str, Target); 23] = [
+pub const ALL: [(&str, Target); 25] = [
     ("batch_decode", pieces::batch),
     ("block_decode", pieces::block),
     ("bounds", values::bounds),
     ("compression_frame", pieces::compression_frame),
     ("compression_round_trip", pieces::compression_round_trip),
     ("current", files::current),
+    ("document_raw", documents::document_raw),
+    ("document_text", documents::document_text),
     ("filter_decode", pieces::filter),
     ("index_decode", pieces::index),
     ("inspect", files::inspect),
