@@ -134,6 +134,12 @@ pub fn bounds_of(kind: Kind) -> (u8, u8) {
     (first, if kind == Kind::Bool { TRUE + 1 } else { first + 1 })
 }
 
+/// Whether these are the bytes of null, in either direction.
+#[must_use]
+pub fn is_null(bytes: &[u8]) -> bool {
+    matches!(bytes, [byte] if *byte == NULL || *byte == !NULL)
+}
+
 /// Appends what strings begin with that begin with this text: the bytes of the string without its end.
 pub fn encode_prefix(text: &str, out: &mut Vec<u8>) {
     push_string(text.as_bytes(), out);

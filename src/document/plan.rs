@@ -49,6 +49,8 @@ pub(super) struct IndexPlan {
     pub(super) exact: bool,
     /// By how many columns they are bounded.
     pub(super) columns: usize,
+    /// Whether the only part is the key of the only entry there can be: all of a unique index, and none of it null.
+    pub(super) is_key: bool,
 }
 
 /// A part of an index.
@@ -117,12 +119,13 @@ fn candidate(at: usize, index: &Index, clauses: &[&Clause], sort: &Sort) -> Opti
     let mut prefixes = vec![Vec::new()];
     let (mut fixed, mut columns, mut ranged) = (0, 0, 0);
     let mut range = None;
-    let mut all_single = true;
+    let (mut all_single, mut any_null) = (true, false);
     let mut exact = Exactness::new(index, clauses);
     for place in 0..index.columns.len() {
         match exact.bounds(place) {
             Bounds::Values(values) if prefixes.len() * values.len() <= MOST_PARTS => {
                 all_single &= values.len() == 1;
+                any_null |= values.iter().any(|value| order::is_null(value));
                 prefixes = product(&prefixes, &values);
                 (fixed, columns) = (fixed + 1, columns + 1);
             }
@@ -159,7 +162,8 @@ fn candidate(at: usize, index: &Index, clauses: &[&Clause], sort: &Sort) -> Opti
         std::cmp::Reverse(at),
     );
     let exact = exact.is_exact(columns);
-    Some((merit, IndexPlan { at, parts, backwards, sorted, in_row_order, exact, columns }))
+    let is_key = index.unique && in_row_order && !any_null && parts.len() == 1;
+    Some((merit, IndexPlan { at, parts, backwards, sorted, in_row_order, exact, columns, is_key }))
 }
 
 fn product(prefixes: &[Vec<u8>], values: &[Vec<u8>]) -> Vec<Vec<u8>> {

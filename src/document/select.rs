@@ -102,17 +102,7 @@ fn entry(index: &Index, key: &[u8], value: &[u8]) -> Result<(Row, bool)> {
 impl Selection {
     /// Decides how to find the documents, and begins.
     pub(super) fn start(ground: Ground, indexes: &[Index], asked: &Asked) -> Result<Selection> {
-        let plan = plan(&asked.filter, &asked.sort, indexes);
-        let mut selection = Selection {
-            ground,
-            filter: asked.filter.clone(),
-            sort: asked.sort.clone(),
-            after: asked.after.clone(),
-            source: Source::Found(Vec::new().into_iter()),
-            plan,
-            index: None,
-            reads: Reads::default(),
-        };
+        let mut selection = Selection::nothing(ground, asked, plan(&asked.filter, &asked.sort, indexes));
         let index = match &selection.plan {
             Plan::Index(plan) => indexes.get(plan.at).map(|index| (plan.clone(), index)),
             Plan::Scan => None,
@@ -130,6 +120,13 @@ impl Selection {
         Ok(selection)
     }
 
+    /// Before it was looked for anything.
+    fn nothing(ground: Ground, asked: &Asked, plan: Plan) -> Selection {
+        let (filter, sort, after) = (asked.filter.clone(), asked.sort.clone(), asked.after.clone());
+        let source = Source::Found(Vec::new().into_iter());
+        Selection { ground, filter, sort, after, source, plan, index: None, reads: Reads::default() }
+    }
+
     /// Whether what comes is in order.
     fn by_scan(&mut self) -> Result<bool> {
         let in_order = self.sort.is_empty();
@@ -141,6 +138,10 @@ impl Selection {
 
     /// Whether what comes is in order.
     fn by_index(&mut self, plan: &IndexPlan, index: &Index) -> Result<bool> {
+        if plan.is_key {
+            self.source = Source::Rows(self.by_key(plan, index)?.into_iter());
+            return Ok(true);
+        }
         if plan.sorted || (self.sort.is_empty() && plan.in_row_order) {
             self.source = match &plan.parts[..] {
                 [part] => {
@@ -157,6 +158,15 @@ impl Selection {
         };
         self.source = Source::Rows(rows.into_iter());
         Ok(self.sort.is_empty())
+    }
+
+    /// The row of the only entry there can be, if it is there.
+    fn by_key(&mut self, plan: &IndexPlan, index: &Index) -> Result<Vec<Row>> {
+        let Some(part) = plan.parts.first() else { return Ok(Vec::new()) };
+        let key = [&keys::index(self.ground.table, index.id)[..], &part.from].concat();
+        let found = self.ground.view.find(self.ground.keyspace, &key)?;
+        self.reads.keys += u64::from(found.is_some());
+        found.map(|found| Ok(entry(index, &key, &found.value)?.0)).into_iter().collect()
     }
 
     /// What of a part lies behind the last page, if that can be said; it is looked at once more.
@@ -259,6 +269,18 @@ impl Selection {
                 Err(Error::Damaged(format!("an index, which has the document {} that is not there,", row.0)))
             }
         }
+    }
+
+    /// The rows among which those are that are asked for, for who asks again when it has them; `None` when there are too many to gather,
+    /// or an order counts.
+    pub(super) fn candidates(ground: &Ground, indexes: &[Index], asked: &Asked) -> Result<Option<Vec<Row>>> {
+        if asked.skip > 0 || asked.limit.is_some() || asked.after.is_some() {
+            return Ok(None);
+        }
+        let Plan::Index(plan) = plan(&asked.filter, &Sort::default(), indexes) else { return Ok(None) };
+        let Some(index) = indexes.get(plan.at) else { return Ok(None) };
+        let mut selection = Selection::nothing(ground.clone(), asked, Plan::Scan);
+        if plan.is_key { selection.by_key(&plan, index).map(Some) } else { selection.rows(&plan, index) }
     }
 
     /// How many there are, if the index alone can tell.

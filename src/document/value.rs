@@ -2,6 +2,7 @@
 //!
 //! (V1) Nothing here recurses deeper than [`MAX_DEPTH`].
 //! (V2) A value that was read and is written again has the same numbers, digit for digit, and the same members in the same order.
+//! (V3) The text of a number is one that [`Decimal`] reads.
 
 use super::number::Decimal;
 use std::borrow::Cow;
@@ -48,11 +49,11 @@ pub enum Kind {
     Object,
 }
 
-/// A number, as it was written.
-#[derive(Debug, Clone, PartialEq)]
+/// A number, as it was written. Its value is made of the text each time it is asked for: most numbers are only passed on.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Number {
+    /// (V3)
     text: Box<str>,
-    value: Decimal,
 }
 
 /// Why a text is no document.
@@ -73,16 +74,17 @@ impl Display for Malformed {
 impl std::error::Error for Malformed {}
 
 impl Number {
-    /// `None` when the text is not a number of JSON.
+    /// `None` when the text is not a number of JSON, or is none that [`Decimal`] has.
     #[must_use]
     pub fn parse(text: &str) -> Option<Number> {
-        Some(Number { value: Decimal::parse(text)?, text: text.into() })
+        let is_number = is_plain(text) || Decimal::parse(text).is_some();
+        is_number.then(|| Number { text: text.into() })
     }
 
     /// Of this value, written in the one way that [`Decimal`] has.
     #[must_use]
-    pub fn from_decimal(value: Decimal) -> Number {
-        Number { text: value.to_string().into(), value }
+    pub fn from_decimal(value: &Decimal) -> Number {
+        Number { text: value.to_string().into() }
     }
 
     /// As it was written.
@@ -93,9 +95,21 @@ impl Number {
 
     /// By its value.
     #[must_use]
-    pub fn value(&self) -> &Decimal {
-        &self.value
+    pub fn value(&self) -> Decimal {
+        // There always is one (V3).
+        Decimal::parse(&self.text).unwrap_or(Decimal::ZERO)
     }
+}
+
+/// Whether a text is a number that is written without an exponent.
+fn is_plain(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text).as_bytes();
+    let count = |bytes: &[u8]| bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let whole = count(digits);
+    let no_leading_zero = whole == 1 || digits.first() != Some(&b'0');
+    let rest = digits.get(whole..).unwrap_or_default();
+    let fraction = rest.strip_prefix(b".").is_some_and(|rest| !rest.is_empty() && count(rest) == rest.len());
+    whole > 0 && no_leading_zero && (rest.is_empty() || fraction)
 }
 
 impl Value {
@@ -180,13 +194,20 @@ impl Display for Value {
 
 fn write_string(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     f.write_char('"')?;
-    for char in text.chars() {
+    let mut rest = text;
+    loop {
+        let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+        let len = rest.bytes().position(|byte| !is_plain(byte)).unwrap_or(rest.len());
+        let (plain, behind) = rest.split_at_checked(len).unwrap_or((rest, ""));
+        f.write_str(plain)?;
+        let mut chars = behind.chars();
+        let Some(char) = chars.next() else { return f.write_char('"') };
+        rest = chars.as_str();
         match char {
             '"' | '\\' => write!(f, "\\{char}")?,
             '\n' => f.write_str("\\n")?,
             '\r' => f.write_str("\\r")?,
             '\t' => f.write_str("\\t")?,
-            ' '..='~' => f.write_char(char)?,
             _ => {
                 for unit in char.encode_utf16(&mut [0; 2]) {
                     write!(f, "\\u{unit:04x}")?;
@@ -194,7 +215,24 @@ fn write_string(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             }
         }
     }
-    f.write_char('"')
+}
+
+/// How many bytes a string goes on with before one that ends it, escapes, or must not stand there. Eight at a time: most of a
+/// document is strings.
+fn plain_len(bytes: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let has_zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGH != 0;
+    let is_plain = |chunk: &[u8; 8]| {
+        let word = u64::from_le_bytes(*chunk);
+        let is_below = word.wrapping_sub(ONES * 0x20) & !word & HIGH != 0;
+        !(is_below || has_zero(word ^ (ONES * 0x22)) || has_zero(word ^ (ONES * 0x5c)))
+    };
+    let (chunks, _) = bytes.as_chunks::<8>();
+    let whole = 8 * chunks.iter().take_while(|chunk| is_plain(chunk)).count();
+    let rest = bytes.get(whole..).unwrap_or_default();
+    let is_plain = |byte: &u8| *byte >= 0x20 && *byte != b'"' && *byte != b'\\';
+    whole + rest.iter().take_while(|byte| is_plain(byte)).count()
 }
 
 /// A text, and how much of it is read.
@@ -313,6 +351,7 @@ impl<'a> Parser<'a> {
         self.at += 1;
         let mut plain = true;
         loop {
+            self.at += plain_len(self.text.as_bytes().get(self.at..).unwrap_or_default());
             match self.peek() {
                 None => return self.fail("the text ends within a string"),
                 Some(b'"') => break,

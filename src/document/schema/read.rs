@@ -129,7 +129,7 @@ impl Reader {
                     .transpose()?,
                 choices: keywords.strings()?,
             }),
-            "int" => Rule::Int(keywords.quantity(|number| Some(number.value().clone()))?),
+            "int" => Rule::Int(keywords.quantity(|number| Some(number.value()))?),
             "float" => Rule::Float(keywords.quantity(|number| {
                 python::float(number.text())
                     .filter(|float| float.is_finite())

@@ -112,15 +112,15 @@ impl Quantity {
     pub fn faults(&self, number: &Number) -> Vec<Cow<'static, str>> {
         let value = number.value();
         let choices =
-            self.choices.as_ref().filter(|choices| !choices.iter().any(|choice| choice.value == *value));
+            self.choices.as_ref().filter(|choices| !choices.iter().any(|choice| choice.value == value));
         let choices = choices
             .map(|choices| one_of(choices.iter().map(|choice| Cow::Owned(python::shown(&choice.written)))));
-        self.range_fault(value).into_iter().chain(choices).collect()
+        self.range_fault(&value).into_iter().chain(choices).collect()
     }
 
     fn range_fault(&self, value: &Decimal) -> Option<Cow<'static, str>> {
-        let is_low = self.min.as_ref().is_some_and(|min| value < min.value());
-        let is_high = self.max.as_ref().is_some_and(|max| value > max.value());
+        let is_low = self.min.as_ref().is_some_and(|min| *value < min.value());
+        let is_high = self.max.as_ref().is_some_and(|max| *value > max.value());
         if !is_low && !is_high {
             return None;
         }

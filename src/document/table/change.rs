@@ -82,11 +82,16 @@ impl Table {
             let (database, table) = self.name.clone();
             return Err(Error::PkUpdate { table, database });
         }
-        let pending = self.rewrite(&query, |_, shape, old| changed(shape, old, &update))?;
-        if pending.is_idle() && upsert == Upsert::Yes {
-            return self.insert_instead(query, &update);
+        loop {
+            let pending = self.rewrite(&query, |_, shape, old| changed(shape, old, &update))?;
+            if !pending.is_idle() || upsert == Upsert::No {
+                return Ok(pending);
+            }
+            // Somebody else may have been faster, and then there is one to be changed.
+            if let Some(inserted) = self.insert_instead(&query, &update)? {
+                return Ok(inserted);
+            }
         }
-        Ok(pending)
     }
 
     /// Writes what `change` makes of each document that a query asks for.
@@ -118,12 +123,10 @@ impl Table {
     }
 
     /// Inserts what a query says that members are equal to, changed; unless there is such a document by now.
-    fn insert_instead(&self, query: Query, update: &Update) -> Result<Pending<Updated>> {
+    fn insert_instead(&self, query: &Query, update: &Update) -> Result<Option<Pending<Updated>>> {
         let mut writing = self.lock()?;
-        let (_, rows) = self.rows(&query)?;
-        if !rows.is_empty() {
-            drop(writing);
-            return self.rewrite(&query, |_, shape, old| changed(shape, old, update));
+        if self.find_one(query.clone())?.is_some() {
+            return Ok(None);
         }
         let shape = self.shape()?;
         let mut document = equalities(&query.filter)?;
@@ -134,13 +137,16 @@ impl Table {
         changes.put(row, &document)?;
         let commit = changes.write()?;
         writing.next = Row(row.0 + 1);
-        Ok(Pending::new(Updated { matched: 0, modified: 0, inserted: true }, commit))
+        Ok(Some(Pending::new(Updated { matched: 0, modified: 0, inserted: true }, commit)))
     }
 
-    /// The rows of the documents that a query asks for at this moment.
+    /// The rows of the documents that a query asks for at this moment, and perhaps of others, which are asked again (G1).
     fn rows(&self, query: &Query) -> Result<(Asked, Vec<Row>)> {
         let (shape, ground) = self.stand()?;
         let asked = self.asked(&shape, query)?;
+        if let Some(rows) = Selection::candidates(&ground, &shape.indexes, &asked)? {
+            return Ok((asked, rows));
+        }
         let mut selection = Selection::start(ground, &shape.indexes, &asked)?;
         let skip = usize::try_from(asked.skip).unwrap_or(usize::MAX);
         let limit = asked.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));

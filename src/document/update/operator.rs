@@ -34,10 +34,8 @@ impl Operator {
         Some(match name {
             "$set" => Ok(Operator::Set(operand.clone())),
             "$unset" => Ok(Operator::Unset),
-            "$inc" => {
-                number(operand, at).map(|number| Operator::Increase(number.value().clone(), number.clone()))
-            }
-            "$mul" => number(operand, at).map(|number| Operator::Multiply(number.value().clone())),
+            "$inc" => number(operand, at).map(|number| Operator::Increase(number.value(), number.clone())),
+            "$mul" => number(operand, at).map(|number| Operator::Multiply(number.value())),
             "$min" => Ok(Operator::Replace(Ordering::Greater, operand.clone())),
             "$max" => Ok(Operator::Replace(Ordering::Less, operand.clone())),
             "$push" => Push::parse(operand, at).map(Operator::Push),
@@ -67,7 +65,7 @@ impl Operator {
         match self {
             Operator::Set(value) | Operator::Replace(_, value) => Some(value.clone()),
             Operator::Increase(_, number) => Some(Value::Number(number.clone())),
-            Operator::Multiply(_) => Some(Value::Number(Number::from_decimal(Decimal::ZERO))),
+            Operator::Multiply(_) => Some(Value::Number(Number::from_decimal(&Decimal::ZERO))),
             Operator::Push(push) => Some(array(|list| push.apply(list))),
             Operator::AddToSet(add) => Some(array(|list| add.apply(list))),
             Operator::Unset | Operator::Pull(_) | Operator::Take(_) | Operator::Put(_) => None,
@@ -105,10 +103,11 @@ fn count(value: &mut Value, result: impl Fn(&Decimal) -> Option<Decimal>) -> Res
             kind(value)
         ));
     };
-    match result(number.value()) {
-        Some(result) if result == *number.value() => Ok(()),
+    let before = number.value();
+    match result(&before) {
+        Some(result) if result == before => Ok(()),
         Some(result) => {
-            *number = Number::from_decimal(result);
+            *number = Number::from_decimal(&result);
             Ok(())
         }
         None => {
