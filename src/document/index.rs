@@ -30,6 +30,10 @@ pub const MOST_COLUMNS: usize = 16;
 /// How many bytes the columns of an entry may have together: what fits a key, with the table, the index and the row.
 pub const MOST_BYTES: usize = 65_000;
 
+/// The bytes of a key around its columns.
+const PREFIX: usize = 6;
+const ROW: usize = 8;
+
 /// Stands for a value that is not there: before all that are.
 pub(super) const MISSING: u8 = 0x08;
 /// The columns do not say how the values were written.
@@ -93,6 +97,10 @@ impl Index {
         if self.partial.as_ref().is_some_and(|filter| !filter.matches(document)) {
             return Ok(Entries::default());
         }
+        if let Some(entry) = self.only_entry(table, row, document) {
+            self.check_len(entry.key.len())?;
+            return Ok(Entries { list: vec![entry], multikey: false });
+        }
         let columns = self.columns.iter().zip(&self.collations);
         let columns: Vec<Values> =
             columns.map(|(column, collation)| values(column, collation, document)).collect();
@@ -105,8 +113,7 @@ impl Index {
         }
         let multikey = columns.iter().any(|column| column.multikey);
         let exact = columns.iter().all(|column| column.exact);
-        let prefix = keys::index(table, self.id);
-        let mut keys = vec![(prefix.clone(), self.unique)];
+        let mut keys = vec![(keys::index(table, self.id), self.unique)];
         for column in &columns {
             keys = keys
                 .iter()
@@ -118,16 +125,46 @@ impl Index {
                 })
                 .collect();
         }
-        let longest = keys.iter().map(|(key, _)| key.len() - prefix.len()).max().unwrap_or(0);
-        if longest > MOST_BYTES {
-            let len = longest;
-            return self.refuse(format!(
-                "it has {len} bytes in the index {}, which holds up to {MOST_BYTES}",
-                self.name
-            ));
-        }
+        let longest = keys.iter().map(|(key, _)| key.len()).max().unwrap_or(0);
+        self.check_len(longest)?;
         let entry = |(key, claims)| self.entry(key, row, claims, exact);
         Ok(Entries { list: keys.into_iter().map(entry).collect(), multikey })
+    }
+
+    /// The entry of a document that has one value in each column, or none; most have.
+    fn only_entry(&self, table: TableId, row: Row, document: Raw<'_>) -> Option<Entry> {
+        let mut key = keys::index(table, self.id);
+        let (mut claims, mut exact) = (self.unique, true);
+        for (column, collation) in self.columns.iter().zip(&self.collations) {
+            let value = only_value(column, document)?;
+            claims &= value.is_some_and(|value| value.kind() != Kind::Null);
+            let begin = key.len();
+            match (value, value.and_then(|value| collation.of(value))) {
+                (None, _) => {
+                    key.push(MISSING);
+                    order::invert(column.direction, begin, &mut key);
+                }
+                (Some(_), Some(moment)) => {
+                    exact = false;
+                    order::encode(moment.raw(), column.direction, &mut key);
+                }
+                (Some(value), None) => {
+                    exact &= is_exact(value);
+                    order::encode(value, column.direction, &mut key);
+                }
+            }
+        }
+        Some(self.entry(key, row, claims, exact))
+    }
+
+    fn check_len(&self, key: usize) -> Result<(), Refused> {
+        let len = key.saturating_sub(PREFIX + ROW);
+        if len > MOST_BYTES {
+            let why =
+                format!("it has {len} bytes in the index {}, which holds up to {MOST_BYTES}", self.name);
+            return self.refuse(why);
+        }
+        Ok(())
     }
 
     fn entry(&self, mut key: Vec<u8>, row: Row, claims: bool, exact: bool) -> Entry {
@@ -165,10 +202,23 @@ impl Index {
         }
     }
 
-    fn refuse(&self, why: String) -> Result<Entries, Refused> {
+    fn refuse<T>(&self, why: String) -> Result<T, Refused> {
         let columns: Vec<String> = self.columns.iter().map(|column| column.path.to_string()).collect();
         Err(Refused { at: columns.join(","), why })
     }
+}
+
+/// The value that a document has in a column, if it has any; `None` when it has several, or an array.
+fn only_value<'a>(column: &Column, document: Raw<'a>) -> Option<Option<Raw<'a>>> {
+    let (mut found, mut several) = (None, false);
+    match column.path.single() {
+        Some(name) if document.kind() == Kind::Object => found = document.get(name),
+        _ => {
+            several = column.path.any(document, &mut |value| found.replace(value).is_some());
+        }
+    }
+    let several = several || found.is_some_and(|value| value.kind() == Kind::Array);
+    (!several).then_some(found)
 }
 
 /// What a document has in a column.
@@ -176,7 +226,7 @@ fn values(column: &Column, collation: &Collation, document: Raw<'_>) -> Values {
     let mut values = Values { encoded: Vec::new(), multikey: false, exact: true };
     column.path.any(document, &mut |value| {
         values.push(value, column, collation);
-        for element in value.elements() {
+        for element in value.elements().take(MOST_ENTRIES + 1) {
             values.push(element, column, collation);
         }
         values.multikey |= value.kind() == Kind::Array;

@@ -19,7 +19,7 @@
 //!      them ends: what is no value is not there. [`Raw::to_value`] says that they are none.
 
 use super::number::Decimal;
-use super::value::{Kind, MAX_DEPTH, Number, Value};
+use super::value::{Kind, MAX_DEPTH, Number, Value, write_string};
 
 const NULL: u8 = 0;
 const FALSE: u8 = 1;
@@ -263,6 +263,46 @@ impl<'a> Raw<'a> {
         self.tree(MAX_DEPTH)
     }
 
+    /// Appends it as JSON, as [`Value`] is written; `None` when these bytes are no value of a document (R2), and then what was appended is
+    /// of no use.
+    #[must_use]
+    pub fn write_json(self, out: &mut String) -> Option<()> {
+        self.json(MAX_DEPTH, out)
+    }
+
+    fn json(self, depth: usize, out: &mut String) -> Option<()> {
+        let string =
+            |bytes: &[u8], out: &mut String| write_string(std::str::from_utf8(bytes).ok()?, out).ok();
+        match self.part() {
+            Part::Null => out.push_str("null"),
+            Part::Bool(value) => out.push_str(if value { "true" } else { "false" }),
+            Part::Number("") | Part::Instant(_) => return None,
+            Part::Number(text) => out.push_str(text),
+            Part::String(bytes) => string(bytes, out)?,
+            Part::Array(mut list) => {
+                let depth = depth.checked_sub(1)?;
+                out.push('[');
+                for (at, value) in list.by_ref().enumerate() {
+                    out.push_str(if at > 0 { "," } else { "" });
+                    value.json(depth, out)?;
+                }
+                list.0.is_empty().then(|| out.push(']'))?;
+            }
+            Part::Object(mut members) => {
+                let depth = depth.checked_sub(1)?;
+                out.push('{');
+                for (at, (name, value)) in members.by_ref().enumerate() {
+                    out.push_str(if at > 0 { "," } else { "" });
+                    string(name, out)?;
+                    out.push(':');
+                    value.json(depth, out)?;
+                }
+                members.0.is_empty().then(|| out.push('}'))?;
+            }
+        }
+        Some(())
+    }
+
     fn tree(self, depth: usize) -> Option<Value> {
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
         Some(match self.part() {
@@ -353,7 +393,11 @@ mod tests {
         let mut random = Random::new(1);
         for _ in 0..20_000 {
             let value = random_value(&mut random, 4);
-            assert_eq!(Encoded::of(&value).raw().to_value(), Some(value));
+            let encoded = Encoded::of(&value);
+            let mut text = String::new();
+            encoded.raw().write_json(&mut text).unwrap();
+            assert_eq!(text, value.to_string());
+            assert_eq!(encoded.raw().to_value(), Some(value));
         }
     }
 
@@ -363,7 +407,7 @@ mod tests {
         let walk = |bytes: &[u8]| {
             let Some(raw) = Raw::of(bytes) else { return };
             let _ = (raw.to_value(), raw.kind(), raw.decimal(), raw.text(), raw.get("a"));
-            let _ = raw.elements().count();
+            let _ = (raw.elements().count(), raw.write_json(&mut String::new()));
         };
         for _ in 0..20_000 {
             let mut bytes = Encoded::of(&random_value(&mut random, 4)).bytes().to_vec();

@@ -192,7 +192,8 @@ impl Display for Value {
     }
 }
 
-fn write_string(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// Writes a string of JSON, in ASCII.
+pub(super) fn write_string(text: &str, f: &mut impl Write) -> fmt::Result {
     f.write_char('"')?;
     let mut rest = text;
     loop {

@@ -188,11 +188,8 @@ impl Call<'_> {
         let is_page = query.limit.is_some();
         let mut value = String::from("[");
         let mut rows = self.table()?.find(query)?;
-        while let Some(row) = rows.next().transpose()? {
-            if value.len() > 1 {
-                value.push(',');
-            }
-            value.push_str(&row.to_string());
+        while rows.next_json(&mut value)? {
+            value.push(',');
             if value.len() > self.most_bytes {
                 let why = format!(
                     "the rows have more than {} bytes: give it a limit, and go on behind it",
@@ -200,6 +197,9 @@ impl Call<'_> {
                 );
                 return Err(Error::TooLarge(why));
             }
+        }
+        if value.ends_with(',') {
+            value.pop();
         }
         value.push(']');
         let next = if is_page { rows.next_page()? } else { None };

@@ -65,7 +65,7 @@ impl Table {
             let Some(document) = self.document(row)? else { continue };
             let old = raw(&document, row)?;
             if asked.filter.matches(old) {
-                changes.change(row, Some(old), None)?;
+                changes.remove(row, old)?;
                 count += 1;
             }
         }
@@ -115,7 +115,7 @@ impl Table {
             let value = old.to_value().ok_or_else(|| Error::Damaged(format!("the document {}", row.0)))?;
             let new = encode(&change(self, &shape, value)?)?;
             if new.bytes() != &document[..] {
-                changes.change(row, Some(old), Some(&new))?;
+                changes.replace(row, old, &new)?;
                 updated.modified += 1;
             }
         }
@@ -131,10 +131,10 @@ impl Table {
         let shape = self.shape()?;
         let mut document = equalities(&query.filter)?;
         update.apply(&mut document).map_err(Error::Update)?;
-        let document = encode(&self.prepare(&shape, document)?)?;
+        let (_, document) = self.prepare(&shape, document)?;
         let mut changes = Changes::new(self, shape);
         let row = writing.next;
-        changes.put(row, &document)?;
+        changes.insert(row, &document)?;
         let commit = changes.write()?;
         writing.next = Row(row.0 + 1);
         Ok(Some(Pending::new(Updated { matched: 0, modified: 0, inserted: true }, commit)))
@@ -169,7 +169,7 @@ impl Table {
             Some(_) => {}
             None => members.push((PK.to_owned(), pk)),
         }
-        self.prepare(shape, Value::Object(members))
+        Ok(self.prepare(shape, Value::Object(members))?.0)
     }
 }
 

@@ -30,7 +30,7 @@ pub struct Cursor {
 }
 
 /// The documents that a query asks for, as a type of one's own.
-pub struct Typed<T>(Cursor, PhantomData<T>);
+pub struct Typed<T>(Cursor, String, PhantomData<T>);
 
 /// Some documents, and how to go on.
 #[derive(Debug, Clone, PartialEq)]
@@ -105,7 +105,7 @@ impl Table {
     /// # Errors
     /// As [`Table::find`]. A document that is not of the type is an item of the iterator, [`Error::Invalid`].
     pub fn find_as<T: DeserializeOwned>(&self, query: impl Into<Query>) -> Result<Typed<T>> {
-        Ok(Typed(self.find(query)?, PhantomData))
+        Ok(Typed(self.find(query)?, String::new(), PhantomData))
     }
 
     /// So many documents as the query's limit says, and how to go on behind them.
@@ -246,6 +246,22 @@ impl Cursor {
         })
     }
 
+    /// Appends the next document as JSON, without making a tree of it if all of it is shown; false when there is none.
+    ///
+    /// # Errors
+    /// As the iterator.
+    pub fn next_json(&mut self, out: &mut String) -> Result<bool> {
+        let Some((row, document)) = self.advance()? else { return Ok(false) };
+        if self.asked.projection.is_some() {
+            out.push_str(&self.show(row, &document)?.to_string());
+        } else {
+            let written = raw(&document, row)?.write_json(out);
+            written.ok_or_else(|| Error::Damaged(format!("the document {}", row.0)))?;
+        }
+        self.last = Some((row, document));
+        Ok(true)
+    }
+
     /// What [`Query::after`] takes for the documents behind those that were taken; `None` when there are none. The cursor is at its end
     /// then.
     ///
@@ -288,6 +304,14 @@ impl<T: DeserializeOwned> Iterator for Typed<T> {
 
     fn next(&mut self) -> Option<Result<T>> {
         let no_type = |error: serde_json::Error| Error::Invalid(Value::from(error.to_string()));
-        Some(self.0.next()?.and_then(|document| document.to().map_err(no_type)))
+        self.1.clear();
+        match self.0.next_json(&mut self.1) {
+            Ok(true) => Some(serde_json::from_str(&self.1).map_err(no_type)),
+            Ok(false) => None,
+            Err(error) => {
+                self.0.left = 0;
+                Some(Err(error))
+            }
+        }
     }
 }

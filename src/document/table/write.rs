@@ -10,7 +10,7 @@ use crate::document::index::{Column, Entry, Index};
 use crate::document::keys::{self, Row};
 use crate::document::query::{DEPTH, is_deeper};
 use crate::document::raw::{Encoded, Raw};
-use crate::document::value::{MAX_BYTES, Malformed, Value};
+use crate::document::value::{Kind, MAX_BYTES, Malformed, Value};
 use crate::store::Commit;
 use crate::{Slice, WriteBatch};
 use serde::Serialize;
@@ -116,14 +116,13 @@ impl Table {
     /// As [`Table::insert`].
     pub fn insert_many_now(&self, documents: impl IntoIterator<Item = Value>) -> Result<Pending<Vec<Value>>> {
         let shape = self.shape()?;
-        let (mut stored, mut encoded, mut bytes) = (Vec::new(), Vec::new(), 0);
+        let (mut stored, mut new, mut bytes) = (Vec::new(), Vec::new(), 0);
         for document in documents {
-            let document = self.prepare(&shape, document)?;
-            let of = encode(&document)?;
-            bytes += of.bytes().len();
+            let (document, of) = self.prepare(&shape, document)?;
+            bytes += of.encoded.bytes().len();
             check_batch(bytes)?;
             stored.push(document);
-            encoded.push(of);
+            new.push(of);
         }
         if stored.is_empty() {
             return Ok(Pending::new(stored, Commit::ready(Ok(()))));
@@ -131,32 +130,44 @@ impl Table {
         let mut writing = self.lock()?;
         let mut changes = Changes::new(self, self.shape()?);
         let Row(first) = writing.next;
-        for (row, document) in (first..).zip(&encoded) {
-            changes.put(Row(row), document)?;
+        for (row, document) in (first..).zip(&new) {
+            changes.insert(Row(row), document)?;
         }
         let commit = changes.write()?;
-        writing.next = Row(first + encoded.len() as u64);
+        writing.next = Row(first + new.len() as u64);
         Ok(Pending::new(stored, commit))
     }
 
     /// A new document, as it will be stored.
-    pub(super) fn prepare(&self, shape: &Shape, document: Value) -> Result<Value> {
+    pub(super) fn prepare(&self, shape: &Shape, document: Value) -> Result<(Value, New)> {
         check_depth(&document)?;
         let document = match &shape.record.schema {
             Some(schema) => schema.insertion(document).map_err(|errors| Error::Invalid(errors.to_value()))?,
             None => document,
         };
-        let pk = pk_of(&document).map(|pk| matches!(pk, Value::Null | Value::Array(_) | Value::Object(_)));
-        match (document, pk) {
-            (_, Some(true)) => Err(invalid(PK, "It is a text, a number, or true or false.")),
-            (document, Some(false)) => Ok(document),
+        let pk = pk_of(&document).map(Value::kind);
+        let is_named = pk.is_some();
+        let document = match (document, pk) {
+            (_, Some(Kind::Null | Kind::Array | Kind::Object)) => {
+                return Err(invalid(PK, "It is a text, a number, or true or false."));
+            }
+            (document, Some(_)) => document,
             (Value::Object(mut members), None) => {
                 members.push((PK.to_owned(), Value::from(self.store.names.next())));
-                Ok(Value::Object(members))
+                Value::Object(members)
             }
-            _ => Err(invalid("_schema", "Invalid input type.")),
-        }
+            _ => return Err(invalid("_schema", "Invalid input type.")),
+        };
+        let encoded = encode(&document)?;
+        Ok((document, New { encoded, is_named }))
     }
+}
+
+/// A document that is to be added.
+pub(super) struct New {
+    pub(super) encoded: Encoded,
+    /// Whether it came with a name.
+    is_named: bool,
 }
 
 /// A document's error of one member.
@@ -195,17 +206,20 @@ fn check_batch(bytes: usize) -> Result<()> {
 pub(super) struct Changes<'t> {
     table: &'t Table,
     shape: Arc<Shape>,
-    deletes: Vec<Vec<u8>>,
-    puts: Vec<(Vec<u8>, Vec<u8>)>,
+    batch: WriteBatch,
     /// Unique entries that go.
     released: BTreeSet<Vec<u8>>,
-    /// Unique entries that come, the row with each.
-    claimed: BTreeSet<Vec<u8>>,
+    /// Unique entries that come: with the place of their index, the row, and whether it has to be asked if they are free.
+    claims: Vec<(Entry, usize, Row, Ask)>,
     /// Indexes that become multikey, by their place.
     multikey: BTreeSet<usize>,
-    /// Claims to look at once all that is released is known.
-    open: Vec<(Entry, usize, Encoded)>,
-    bytes: usize,
+}
+
+/// Whether a name that was made a moment ago is asked for: it is like no other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ask {
+    Yes,
+    No,
 }
 
 impl<'t> Changes<'t> {
@@ -213,28 +227,48 @@ impl<'t> Changes<'t> {
         Changes {
             table,
             shape,
-            deletes: Vec::new(),
-            puts: Vec::new(),
+            batch: table.store.batch(),
             released: BTreeSet::new(),
-            claimed: BTreeSet::new(),
+            claims: Vec::new(),
             multikey: BTreeSet::new(),
-            open: Vec::new(),
-            bytes: 0,
         }
     }
 
     /// A document that is new.
-    pub(super) fn put(&mut self, row: Row, document: &Encoded) -> Result<()> {
-        self.change(row, None, Some(document))
+    pub(super) fn insert(&mut self, row: Row, document: &New) -> Result<()> {
+        let ask = if document.is_named { Ask::Yes } else { Ask::No };
+        self.write_entries(row, None, Some(document.encoded.raw()), ask)?;
+        self.put(row, &document.encoded)
     }
 
-    /// A document comes, goes, or is replaced.
-    pub(super) fn change(&mut self, row: Row, old: Option<Raw<'_>>, new: Option<&Encoded>) -> Result<()> {
+    /// A document goes.
+    pub(super) fn remove(&mut self, row: Row, old: Raw<'_>) -> Result<()> {
+        self.write_entries(row, Some(old), None, Ask::Yes)?;
+        let store = &self.table.store;
+        self.batch.within(store.keyspace).delete(row_key(self.shape.record.id, row));
+        check_batch(self.batch.byte_len())
+    }
+
+    /// A document is replaced.
+    pub(super) fn replace(&mut self, row: Row, old: Raw<'_>, new: &Encoded) -> Result<()> {
+        self.write_entries(row, Some(old), Some(new.raw()), Ask::Yes)?;
+        self.put(row, new)
+    }
+
+    fn put(&mut self, row: Row, document: &Encoded) -> Result<()> {
+        let key = row_key(self.shape.record.id, row);
+        self.batch.within(self.table.store.keyspace).put(key, document.bytes());
+        check_batch(self.batch.byte_len())
+    }
+
+    /// What changes in the indexes.
+    fn write_entries(&mut self, row: Row, old: Option<Raw<'_>>, new: Option<Raw<'_>>, pk: Ask) -> Result<()> {
         let shape = Arc::clone(&self.shape);
+        let keyspace = self.table.store.keyspace;
         for (at, index) in shape.indexes.iter().enumerate() {
             let entries = |document| index.entries(shape.record.id, row, document).map_err(Error::Index);
             let before = old.map(entries).transpose()?.unwrap_or_default();
-            let after = new.map(|new| entries(new.raw())).transpose()?.unwrap_or_default();
+            let after = new.map(entries).transpose()?.unwrap_or_default();
             if after.multikey && !index.multikey {
                 self.multikey.insert(at);
             }
@@ -242,24 +276,17 @@ impl<'t> Changes<'t> {
             for entry in before.list.iter().filter(|entry| !stays(entry)) {
                 self.take_away(row, index, entry)?;
             }
-            for entry in after.list.into_iter().filter(|entry| !before.list.contains(entry)) {
-                self.bytes += entry.key.len() + entry.value.len();
-                let is_new = !before.list.iter().any(|old| old.key == entry.key);
-                match new.filter(|_| entry.claims && is_new) {
-                    Some(document) => self.open.push((entry, at, document.clone())),
-                    None => self.puts.push((entry.key, entry.value)),
+            for entry in after.list {
+                match before.list.iter().find(|old| old.key == entry.key) {
+                    Some(old) if *old == entry => {}
+                    None if entry.claims => {
+                        self.claims.push((entry, at, row, if at == 0 { pk } else { Ask::Yes }));
+                    }
+                    _ => self.batch.within(keyspace).put(entry.key, entry.value),
                 }
             }
         }
-        let key = row_key(shape.record.id, row).to_vec();
-        match new {
-            Some(new) => {
-                self.bytes += key.len() + new.bytes().len();
-                self.puts.push((key, new.bytes().to_vec()));
-            }
-            None => self.deletes.push(key),
-        }
-        check_batch(self.bytes)
+        Ok(())
     }
 
     fn take_away(&mut self, row: Row, index: &Index, entry: &Entry) -> Result<()> {
@@ -270,8 +297,7 @@ impl<'t> Changes<'t> {
             }
             self.released.insert(entry.key.clone());
         }
-        self.bytes += entry.key.len();
-        self.deletes.push(entry.key.clone());
+        self.batch.within(self.table.store.keyspace).delete(&entry.key);
         Ok(())
     }
 
@@ -282,38 +308,42 @@ impl<'t> Changes<'t> {
 
     /// Writes all of it, if every value of a unique index is free (W1).
     pub(super) fn write(mut self) -> Result<Commit> {
-        for (entry, at, document) in std::mem::take(&mut self.open) {
-            let taken = !self.claimed.insert(entry.key.clone())
-                || (!self.released.contains(&entry.key) && self.table.store.find(&entry.key)?.is_some());
-            if taken {
-                return Err(match self.shape.indexes.get(at) {
-                    Some(index) => not_unique(index, document.raw()),
-                    None => Error::Superseded,
-                });
-            }
-            self.puts.push((entry.key, entry.value));
-        }
         let store = &self.table.store;
-        let mut batch = store.batch();
-        if !self.multikey.is_empty() {
-            self.note_multikey(&mut batch);
+        let mut claimed = BTreeSet::new();
+        for (entry, at, row, ask) in std::mem::take(&mut self.claims) {
+            // What is put wins over what is deleted, so it comes behind.
+            self.batch.within(store.keyspace).put(&entry.key, &entry.value);
+            let is_free =
+                ask == Ask::No || self.released.contains(&entry.key) || store.find(&entry.key)?.is_none();
+            if !(claimed.insert(entry.key) && is_free) {
+                return Err(self.not_unique(at, row));
+            }
         }
-        let mut within = batch.within(store.keyspace);
-        // What is put wins over what is deleted, so it comes behind.
-        self.deletes.iter().for_each(|key| within.delete(key));
-        self.puts.iter().for_each(|(key, value)| within.put(key, value));
-        Ok(store.engine.write(batch, None)?)
+        if !self.multikey.is_empty() {
+            self.note_multikey();
+        }
+        Ok(store.engine.write(self.batch, None)?)
+    }
+
+    /// Somebody else has the value that the document of a row has in an index.
+    fn not_unique(&self, at: usize, row: Row) -> Error {
+        let key = row_key(self.shape.record.id, row);
+        let document = self.batch.iter().find(|(other, _)| **other == key).and_then(|(_, value)| value);
+        match (self.shape.indexes.get(at), document.and_then(Raw::of)) {
+            (Some(index), Some(document)) => not_unique(index, document),
+            _ => Error::Damaged("what is to be written".into()),
+        }
     }
 
     /// The indexes tell less from now on, so that is known before it is written (table T2).
-    fn note_multikey(&self, batch: &mut WriteBatch) {
+    fn note_multikey(&mut self) {
         let mut record = self.shape.record.clone();
         for at in &self.multikey {
             if let Some(index) = record.indexes.get_mut(*at) {
                 index.multikey = true;
             }
         }
-        self.table.note(batch, &record);
+        self.table.note(&mut self.batch, &record);
         self.table.state.shape.store(Arc::new(Shape::new(record)));
     }
 }
