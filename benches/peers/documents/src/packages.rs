@@ -1,0 +1,99 @@
+//! The documents: what a Debian machine knows of packages.
+//!
+//! Each gets a member `Key`, of package, version and architecture, which no two have alike. It stands first, so that an engine that hands
+//! out text need not be asked to parse it for us to see which document it found.
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Map, Value};
+use std::collections::HashSet;
+use std::path::Path;
+
+/// The member that no two documents have alike.
+pub const KEY: &str = "Key";
+/// The text before the value of [`KEY`].
+const START: &str = r#"{"Key":""#;
+
+/// A document.
+pub type Document = Map<String, Value>;
+
+/// What the members of a name are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Whole numbers.
+    Int,
+    /// Texts.
+    Text,
+}
+
+/// All documents.
+pub struct Packages {
+    /// As they are given to engines.
+    pub texts: Vec<String>,
+    /// The same, parsed.
+    pub documents: Vec<Document>,
+    /// All names of members, but for [`KEY`], in the order in which they were met.
+    pub columns: Vec<(String, Kind)>,
+}
+
+impl Packages {
+    /// Those of a file with one object a line. One that was there before is left out.
+    pub fn read(path: &Path) -> Result<Packages> {
+        let lines = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        let mut packages = Packages { texts: Vec::new(), documents: Vec::new(), columns: Vec::new() };
+        let mut keys = HashSet::new();
+        for (at, line) in lines.lines().enumerate() {
+            let added = packages.add(line, &mut keys);
+            added.with_context(|| format!("{}: line {}", path.display(), at + 1))?;
+        }
+        Ok(packages)
+    }
+
+    fn add(&mut self, line: &str, keys: &mut HashSet<String>) -> Result<()> {
+        let mut document: Document = serde_json::from_str(line)?;
+        let part =
+            |name| document.get(name).and_then(Value::as_str).with_context(|| format!("there is no {name}"));
+        let key = format!("{}:{}:{}", part("Package")?, part("Version")?, part("Architecture")?);
+        ensure!(!key.contains(['"', '\\']), "the key {key} would have to be escaped");
+        if !keys.insert(key.clone()) {
+            return Ok(());
+        }
+        for (name, value) in &document {
+            let kind = match value {
+                Value::Number(_) => Kind::Int,
+                Value::String(_) => Kind::Text,
+                _ => bail!("{name} is neither a number nor a text"),
+            };
+            match self.columns.iter().find(|(other, _)| other == name) {
+                Some((_, other)) => ensure!(*other == kind, "{name} is not what it was before"),
+                None => self.columns.push((name.clone(), kind)),
+            }
+        }
+        let rest = line.strip_prefix('{').context("an object begins with a brace")?;
+        self.texts.push(format!("{START}{key}\",{rest}"));
+        document.insert(KEY.into(), key.into());
+        self.documents.push(document);
+        Ok(())
+    }
+
+    /// The key of a document.
+    pub fn key(&self, at: usize) -> &str {
+        text(&self.documents[at], KEY)
+    }
+}
+
+/// A member that is a text; an empty one if it is not there.
+pub fn text<'d>(document: &'d Document, name: &str) -> &'d str {
+    document.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// A member that is a number.
+pub fn number(document: &Document, name: &str) -> Option<u64> {
+    document.get(name).and_then(Value::as_u64)
+}
+
+/// The key in the text of a document.
+#[cfg(feature = "sqlite")]
+pub fn key_of(text: &str) -> Result<&str> {
+    let key = text.strip_prefix(START).and_then(|rest| Some(rest.split_once('"')?.0));
+    key.context("a document does not begin with its key")
+}
