@@ -1,7 +1,8 @@
 //! The documents: what a Debian machine knows of packages.
 //!
 //! Each gets a member `Key`, of package, version and architecture, which no two have alike. It stands first, so that an engine that hands
-//! out text need not be asked to parse it for us to see which document it found.
+//! out text need not be asked to parse it for us to see which document it found. The others are called as they are in the index, but with
+//! `_` for `-`, which columns of a schema may not have.
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Map, Value};
@@ -11,6 +12,7 @@ use std::path::Path;
 /// The member that no two documents have alike.
 pub const KEY: &str = "Key";
 /// The text before the value of [`KEY`].
+#[cfg(feature = "sqlite")]
 const START: &str = r#"{"Key":""#;
 
 /// A document.
@@ -49,14 +51,16 @@ impl Packages {
     }
 
     fn add(&mut self, line: &str, keys: &mut HashSet<String>) -> Result<()> {
-        let mut document: Document = serde_json::from_str(line)?;
+        let given: Document = serde_json::from_str(line)?;
         let part =
-            |name| document.get(name).and_then(Value::as_str).with_context(|| format!("there is no {name}"));
+            |name| given.get(name).and_then(Value::as_str).with_context(|| format!("there is no {name}"));
         let key = format!("{}:{}:{}", part("Package")?, part("Version")?, part("Architecture")?);
         ensure!(!key.contains(['"', '\\']), "the key {key} would have to be escaped");
         if !keys.insert(key.clone()) {
             return Ok(());
         }
+        let document: Document =
+            given.into_iter().map(|(name, value)| (name.replace('-', "_"), value)).collect();
         for (name, value) in &document {
             let kind = match value {
                 Value::Number(_) => Kind::Int,
@@ -68,10 +72,10 @@ impl Packages {
                 None => self.columns.push((name.clone(), kind)),
             }
         }
-        let rest = line.strip_prefix('{').context("an object begins with a brace")?;
-        self.texts.push(format!("{START}{key}\",{rest}"));
-        document.insert(KEY.into(), key.into());
-        self.documents.push(document);
+        let mut keyed: Document = [(KEY.to_owned(), key.into())].into_iter().collect();
+        keyed.extend(document);
+        self.texts.push(serde_json::to_string(&keyed)?);
+        self.documents.push(keyed);
         Ok(())
     }
 

@@ -16,7 +16,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// A store of documents under test. It has one table of packages, with a unique index of `Key`, and indexes of `Section` and
-/// `Installed-Size`.
+/// `Installed_Size`.
 pub trait Engine: Sized {
     /// The version the numbers belong to.
     fn version() -> String;
@@ -52,7 +52,7 @@ pub trait Engine: Sized {
 pub enum Question<'a> {
     /// That of this key.
     Key(&'a str),
-    /// The first [`RANGE`] whose `Installed-Size` is at least this, in its order.
+    /// The first [`RANGE`] whose `Installed_Size` is at least this, in its order.
     Range(u64),
     /// Those of a `Maintainer` whose `Size` is larger than this.
     Filter { maintainer: &'a str, size: u64 },

@@ -28,7 +28,7 @@ impl Engine for PoloDb {
 
     fn create(dir: &Path, settings: &Settings, _: &[(String, Kind)]) -> Result<PoloDb> {
         let polodb = PoloDb::open(dir, settings)?;
-        for column in ["Section", "Installed-Size"] {
+        for column in ["Section", "Installed_Size"] {
             polodb.packages.create_index(IndexModel { keys: doc! {column: 1}, options: None })?;
         }
         Ok(polodb)
@@ -57,8 +57,8 @@ impl Engine for PoloDb {
             Question::Key(key) => self.packages.find(doc! {"_id": key}),
             Question::Range(from) => self
                 .packages
-                .find(doc! {"Installed-Size": {"$gte": from as i64}})
-                .sort(doc! {"Installed-Size": 1})
+                .find(doc! {"Installed_Size": {"$gte": from as i64}})
+                .sort(doc! {"Installed_Size": 1})
                 .limit(RANGE as u64),
             Question::Filter { maintainer, size } => {
                 self.packages.find(doc! {"Size": {"$gt": size as i64}, "Maintainer": maintainer})

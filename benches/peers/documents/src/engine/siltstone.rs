@@ -59,7 +59,7 @@ impl Engine for Siltstone {
         }
         Siltstone::with(dir, settings, |documents| {
             let table = documents.create_table(DATABASE, TABLE, Some(&schema.into()))?;
-            for column in ["Section", "Installed-Size"] {
+            for column in ["Section", "Installed_Size"] {
                 table.create_index(json!({"columns": {column: 1}}), |_| {})?;
             }
             Ok(table)
@@ -79,8 +79,8 @@ impl Engine for Siltstone {
     fn find(&self, question: Question, mut visit: impl FnMut(&str)) -> Result<()> {
         let query = match question {
             Question::Key(key) => Query::new(json!({KEY: key})).limit(1),
-            Question::Range(from) => Query::new(json!({"Installed-Size": {"$gte": from}}))
-                .sort(json!({"Installed-Size": 1}))
+            Question::Range(from) => Query::new(json!({"Installed_Size": {"$gte": from}}))
+                .sort(json!({"Installed_Size": 1}))
                 .limit(RANGE as u64),
             Question::Filter { maintainer, size } => {
                 Query::new(json!({"Size": {"$gt": size}, "Maintainer": maintainer}))

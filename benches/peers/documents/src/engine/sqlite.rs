@@ -50,7 +50,7 @@ impl Form for Jsonb {
 
 const KEY: &str = "json_extract(document, '$.Key')";
 const SECTION: &str = "json_extract(document, '$.Section')";
-const INSTALLED: &str = "json_extract(document, '$.\"Installed-Size\"')";
+const INSTALLED: &str = "json_extract(document, '$.Installed_Size')";
 const SIZE: &str = "json_extract(document, '$.Size')";
 const MAINTAINER: &str = "json_extract(document, '$.Maintainer')";
 
