@@ -27,12 +27,21 @@ pub enum Kind {
     Text,
 }
 
+/// What questions are made of.
+pub struct Facts {
+    pub key: String,
+    pub maintainer: String,
+    pub size: Option<u64>,
+    pub installed_size: Option<u64>,
+}
+
 /// All documents.
 pub struct Packages {
-    /// As they are given to engines.
+    /// As they are given to engines. They are kept as text only: millions of small pieces would leave every engine a heap that no user
+    /// has.
     pub texts: Vec<String>,
-    /// The same, parsed.
-    pub documents: Vec<Document>,
+    /// What questions are made of, in the same order.
+    pub facts: Vec<Facts>,
     /// All names of members, but for [`KEY`], in the order in which they were met.
     pub columns: Vec<(String, Kind)>,
 }
@@ -41,7 +50,7 @@ impl Packages {
     /// Those of a file with one object a line. One that was there before is left out.
     pub fn read(path: &Path) -> Result<Packages> {
         let lines = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-        let mut packages = Packages { texts: Vec::new(), documents: Vec::new(), columns: Vec::new() };
+        let mut packages = Packages { texts: Vec::new(), facts: Vec::new(), columns: Vec::new() };
         let mut keys = HashSet::new();
         for (at, line) in lines.lines().enumerate() {
             let added = packages.add(line, &mut keys);
@@ -75,13 +84,13 @@ impl Packages {
         let mut keyed: Document = [(KEY.to_owned(), key.into())].into_iter().collect();
         keyed.extend(document);
         self.texts.push(serde_json::to_string(&keyed)?);
-        self.documents.push(keyed);
+        self.facts.push(Facts {
+            key: text(&keyed, KEY).to_owned(),
+            maintainer: text(&keyed, "Maintainer").to_owned(),
+            size: number(&keyed, "Size"),
+            installed_size: number(&keyed, "Installed_Size"),
+        });
         Ok(())
-    }
-
-    /// The key of a document.
-    pub fn key(&self, at: usize) -> &str {
-        text(&self.documents[at], KEY)
     }
 }
 
@@ -91,7 +100,7 @@ pub fn text<'d>(document: &'d Document, name: &str) -> &'d str {
 }
 
 /// A member that is a number.
-pub fn number(document: &Document, name: &str) -> Option<u64> {
+fn number(document: &Document, name: &str) -> Option<u64> {
     document.get(name).and_then(Value::as_u64)
 }
 

@@ -4,7 +4,7 @@
 //! An answer is held against what it has to be: so many documents, and the sum of the hashes of their keys.
 
 use crate::engine::{Engine, Question, RANGE};
-use crate::packages::{Document, Packages, number, text};
+use crate::packages::{Document, KEY, Packages, text};
 use anyhow::{Context, Result, ensure};
 use quanta::Clock;
 use serde::{Deserialize, Serialize};
@@ -190,8 +190,12 @@ impl<'p> Round<'p> {
         let (mut laps, start) = (Laps::start(&self.clock)?, Instant::now());
         let mut ops = 0;
         for (at, size) in &draws {
-            let found = engine.set_size(self.packages.key(*at), *size)?;
-            ensure!(found == 1, "an update found {found} documents of the key {}", self.packages.key(*at));
+            let found = engine.set_size(&self.packages.facts[*at].key, *size)?;
+            ensure!(
+                found == 1,
+                "an update found {found} documents of the key {}",
+                &self.packages.facts[*at].key
+            );
             laps.lap();
             ops += 1;
             if start.elapsed() > self.limits.most {
@@ -206,7 +210,7 @@ impl<'p> Round<'p> {
     fn keys(&self, count: usize) -> Vec<(Question<'p>, Answer)> {
         let (packages, mut random) = (self.packages, self.random());
         let draw = || {
-            let key = packages.key(random.usize(..packages.texts.len()));
+            let key = &*packages.facts[random.usize(..packages.texts.len())].key;
             (Question::Key(key), Answer::of([key]))
         };
         std::iter::repeat_with(draw).take(count).collect()
@@ -215,9 +219,9 @@ impl<'p> Round<'p> {
     /// Ranges whose answer does not depend on the order of documents of one size: they begin with the first of one, and end with the
     /// last of one.
     fn ranges(&self, count: usize) -> Result<Vec<(Question<'p>, Answer)>> {
-        let with_size = |(at, document): (usize, &Document)| Some((number(document, "Installed_Size")?, at));
-        let mut sorted: Vec<(u64, usize)> =
-            self.packages.documents.iter().enumerate().filter_map(with_size).collect();
+        let facts = &self.packages.facts;
+        let mut sorted: Vec<(u64, &str)> =
+            facts.iter().filter_map(|facts| Some((facts.installed_size?, &*facts.key))).collect();
         sorted.sort_unstable();
         let changes = |at: usize| at == 0 || sorted[at - 1].0 != sorted[at].0;
         let starts: Vec<usize> = (0..sorted.len().saturating_sub(RANGE))
@@ -227,7 +231,7 @@ impl<'p> Round<'p> {
         let mut random = self.random();
         let mut draw = || {
             let start = starts[random.usize(..starts.len())];
-            let keys = sorted[start..start + RANGE].iter().map(|(_, at)| self.packages.key(*at));
+            let keys = sorted[start..start + RANGE].iter().map(|(_, key)| *key);
             (Question::Range(sorted[start].0), Answer::of(keys))
         };
         Ok((0..count).map(|_| draw()).collect())
@@ -235,10 +239,9 @@ impl<'p> Round<'p> {
 
     fn filters(&self, count: usize) -> Result<Vec<(Question<'p>, Answer)>> {
         let mut by_maintainer: BTreeMap<&'p str, Vec<(u64, &'p str)>> = BTreeMap::new();
-        for document in &self.packages.documents {
-            let Some(size) = number(document, "Size") else { continue };
-            let of = by_maintainer.entry(text(document, "Maintainer")).or_default();
-            of.push((size, text(document, crate::packages::KEY)));
+        for facts in &self.packages.facts {
+            let Some(size) = facts.size else { continue };
+            by_maintainer.entry(&facts.maintainer).or_default().push((size, &facts.key));
         }
         by_maintainer.retain(|_, packages| (LEAST..LEAST * 5).contains(&packages.len()));
         let all: Vec<_> = by_maintainer.into_iter().collect();
@@ -264,12 +267,12 @@ impl<'p> Round<'p> {
     /// Holds every document against what it has to be.
     pub fn verify<E: Engine>(&self, engine: &E) -> Result<()> {
         let mut left: HashMap<&str, usize> =
-            (0..self.packages.texts.len()).map(|at| (self.packages.key(at), at)).collect();
+            (0..self.packages.texts.len()).map(|at| (&*self.packages.facts[at].key, at)).collect();
         engine.all(|found| {
             let found: Document = serde_json::from_str(found)?;
-            let at = left.remove(text(&found, crate::packages::KEY));
+            let at = left.remove(text(&found, KEY));
             let at = at.with_context(|| format!("{found:?} is not of these documents, or there twice"))?;
-            let mut expected = self.packages.documents[at].clone();
+            let mut expected = serde_json::from_str::<Document>(&self.packages.texts[at])?;
             if let Some(size) = self.sizes.get(&at) {
                 expected.insert("Size".into(), (*size).into());
             }
