@@ -5,12 +5,12 @@
 use crate::args::Args;
 use crate::data;
 use crate::engine::{Engine, EngineKind, Settings, Visitor};
-use crate::measure::{Counters, MemoryWatch, disk_bytes};
 use crate::record::{Fixed, Measured, Record};
 use crate::run::Load;
 use crate::workload::{Group, Workload};
 use anyhow::{Context, Result};
 use quanta::Clock;
+use siltstone_peers::measure::{Counters, MemoryWatch, disk_bytes};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,7 @@
 //! The same work on Siltstone and its peers, side by side. README.md has the method.
 //!
 //! Reading order: [`data`] (keys and values), [`engine`] (what is asked of an engine, and one file for each),
-//! [`workload`] (names and groups), [`run`] (the workloads), [`measure`] (what they cost), [`record`] (one line of
+//! [`workload`] (names and groups), [`run`] (the workloads), [`siltstone_peers::measure`] (what they cost), [`record`] (one line of
 //! result); then [`child`], which runs a group on an engine, [`parent`], which starts children in turn, and
 //! [`report`], which prints tables.
 
@@ -9,7 +9,6 @@ mod args;
 mod child;
 mod data;
 mod engine;
-mod measure;
 mod parent;
 mod record;
 mod report;

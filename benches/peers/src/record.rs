@@ -1,11 +1,11 @@
 //! One measured workload: a line of JSON, from the child that ran it to the parent, and to whoever asked for a file.
 
 use crate::engine::{Compression, Durability, EngineKind};
-use crate::measure::{Memory, Used};
 use crate::run::Done;
 use crate::workload::Workload;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
+use siltstone_peers::measure::{Memory, Used};
 use std::time::Duration;
 
 /// What was run, and what it cost. Sizes in bytes, times in seconds unless the name says otherwise.

@@ -6,11 +6,11 @@
 
 use crate::data::{self, ENTRY_BYTES, Key, Permutation, Value};
 use crate::engine::{Direction, Engine, Scan};
-use crate::measure::Laps;
 use crate::workload::{Group, Workload};
 use anyhow::{Context, Result, bail, ensure};
 use hdrhistogram::Histogram;
 use quanta::Clock;
+use siltstone_peers::measure::Laps;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};

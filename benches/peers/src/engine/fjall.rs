@@ -7,7 +7,6 @@
 
 use super::{
     BACKGROUND_THREADS, BLOCK_BYTES, Compression, Direction, Durability, Engine, FILTER_BITS, Scan, Settings,
-    watch_until_quiet,
 };
 use crate::data::{Key, Value};
 use anyhow::{Result, bail};
@@ -15,6 +14,7 @@ use fjall::config::{
     BlockSizePolicy, BloomConstructionPolicy, CompressionPolicy, FilterPolicy, FilterPolicyEntry,
 };
 use fjall::{CompressionType, Database, Guard, Keyspace, KeyspaceCreateOptions, PersistMode};
+use siltstone_peers::settle::watch_until_quiet;
 use std::path::Path;
 use std::time::Duration;
 

@@ -116,26 +116,6 @@ pub enum Compression {
     Zstd,
 }
 
-/// Looks every few milliseconds whether an engine that cannot be waited for is busy, until it was not for `quiet` in a
-/// row. The answer is the time it was seen doing nothing.
-#[cfg(any(feature = "fjall", feature = "siltstone"))]
-fn watch_until_quiet(quiet: Duration, mut is_busy: impl FnMut() -> Result<bool>) -> Result<Duration> {
-    const STEP: Duration = Duration::from_millis(5);
-    let (mut idle, mut idle_in_a_row) = (Duration::ZERO, Duration::ZERO);
-    while idle_in_a_row < quiet {
-        let start = std::time::Instant::now();
-        std::thread::sleep(STEP);
-        match is_busy()? {
-            true => idle_in_a_row = Duration::ZERO,
-            false => {
-                idle += start.elapsed();
-                idle_in_a_row += start.elapsed();
-            }
-        }
-    }
-    Ok(idle)
-}
-
 /// The engines this program knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -5,18 +5,13 @@
 //! - Compression is the same on every level. Its default (a smaller kind on the deepest level) would be another trade than
 //!   its peers make here.
 
-use super::{
-    BLOCK_BYTES, Compression, Direction, Durability, Engine, FILTER_BITS, Scan, Settings, watch_until_quiet,
-};
+use super::{BLOCK_BYTES, Compression, Direction, Durability, Engine, FILTER_BITS, Scan, Settings};
 use crate::data::{Key, Value};
 use anyhow::Result;
 use siltstone::{Db, Options, Slice, WriteBatch};
+use siltstone_peers::settle;
 use std::path::Path;
 use std::time::Duration;
-
-/// How long it has to be quiet to count as settled: longer than the second after which it counts itself as idle and merges
-/// level 0 down.
-const QUIET: Duration = Duration::from_millis(1500);
 
 /// An open database.
 pub struct Siltstone {
@@ -40,7 +35,9 @@ impl Engine for Siltstone {
             .durability(durability)
             .memtable_bytes(settings.memtable_bytes)
             // Its cache has what the rest leaves, and a buffer is at most a seventh.
-            .memory_budget((settings.cache_bytes + 3 * settings.memtable_bytes).max(7 * settings.memtable_bytes))
+            .memory_budget(
+                (settings.cache_bytes + 3 * settings.memtable_bytes).max(7 * settings.memtable_bytes),
+            )
             .block_bytes(BLOCK_BYTES as usize)
             .filter_bits(FILTER_BITS)
             .compression(compression)
@@ -78,17 +75,7 @@ impl Engine for Siltstone {
     }
 
     fn settle(&self) -> Result<Duration> {
-        self.db.flush()?;
-        let mut seen = None;
-        watch_until_quiet(QUIET, || {
-            let stats = self.db.stats();
-            if let Some(error) = stats.last_background_error {
-                anyhow::bail!("background work failed: {error}");
-            }
-            let now = Some((stats.flushes, stats.compactions, stats.levels.len()));
-            let changed = std::mem::replace(&mut seen, now) != now;
-            Ok(changed || stats.compacting)
-        })
+        settle::siltstone(&self.db)
     }
 
     fn close(self) -> Result<()> {
