@@ -1,6 +1,6 @@
 //! The command line: one file per subcommand, and what they share.
 //!
-//! Shared: [`config`] (the settings of the server), [`descriptors`] (how many clients there is room for), [`log`], [`notify`]
+//! Shared: [`config`] (the settings of the server), [`documents`] (tables by their names), [`descriptors`] (how many clients there is room for), [`log`], [`notify`]
 //! and [`signals`] (the server among its surroundings), [`text`] (keys as they are typed and printed), [`record`] (a line of a file and the entry it stands for),
 //! [`input`] (files of such lines), [`output`] (entries as lines), [`open`] (the database), [`progress`] and [`report`]
 //! (what is told on stderr), [`server_access`] (where a server is, and who asks).
@@ -13,6 +13,7 @@
 
 mod config;
 mod descriptors;
+mod documents;
 mod initial;
 mod input;
 mod log;
