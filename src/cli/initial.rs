@@ -1,10 +1,16 @@
-//! The databases that a server begins with: `{"DATABASE": [{"NAME": "shop", "USER": "anna", "PASSWORD": "…"}]}`.
+//! The databases that a server begins with, and their tables.
 //!
-//! What is there already stays as it is, its password too, so the same file may be given at every start.
+//! ```text
+//! {"DATABASE": [{"NAME": "shop", "USER": "anna", "PASSWORD": "…", "TABLES": {"user": {"name": "str"}}}]}
+//! ```
+//!
+//! `TABLES` may be left out; each has its schema. What is there already stays as it is, passwords and schemas too, so the same file may
+//! be given at every start.
 
 use anyhow::Context;
 use serde::Deserialize;
-use siltstone::server::Server;
+use serde_json::{Map, Value};
+use siltstone::server::{Ensured, Server};
 use std::path::Path;
 
 /// The password that a client of old has when nobody gives it another one.
@@ -15,8 +21,6 @@ pub const WELL_KNOWN: &str = "root@123";
 pub struct Initial {
     #[serde(rename = "DATABASE", default)]
     databases: Vec<Database>,
-    #[serde(rename = "TABLES", alias = "TABLE", default)]
-    tables: Option<serde_json::Value>,
 }
 
 /// One database. It has no `Debug`, for it has a password.
@@ -28,6 +32,9 @@ struct Database {
     user: String,
     #[serde(rename = "PASSWORD")]
     password: String,
+    /// Schemas, by the names of the tables.
+    #[serde(rename = "TABLES", default)]
+    tables: Map<String, Value>,
 }
 
 impl Initial {
@@ -46,14 +53,24 @@ impl Initial {
 
     /// Makes what is not there.
     pub async fn make(&self, server: &Server) -> anyhow::Result<()> {
-        for Database { name, user, password } in &self.databases {
+        for Database { name, user, password, tables } in &self.databases {
             let made = server.ensure_database(name, user, password).await;
             if made.with_context(|| format!("could not make the database {name:?}"))? {
                 tracing::info!(name, user, "made a database");
             }
-        }
-        if self.tables.is_some() {
-            tracing::warn!("the tables of the initial data are left out: this version makes databases only");
+            for (table, schema) in tables {
+                let made = server.ensure_table(name, table, &schema.to_string()).await;
+                match made.with_context(|| format!("could not make the table {table:?} of {name:?}"))? {
+                    Ensured::Made => tracing::info!(database = name, table, "made a table"),
+                    Ensured::Present => {}
+                    Ensured::Different => tracing::warn!(
+                        database = name,
+                        table,
+                        "the table is there with another schema than the initial data have, and stays as it is: \
+                         drop it first if the new one is to count"
+                    ),
+                }
+            }
         }
         Ok(())
     }

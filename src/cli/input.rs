@@ -50,12 +50,26 @@ const MAX_LINE: u64 = 1 << 31;
 /// Hands every entry of `input` to `sink`.
 pub fn read(input: impl BufRead, format: Format, shape: &Shape, sink: &mut dyn Sink) -> anyhow::Result<()> {
     match format {
-        Format::Ndjson => read_lines(input, shape, sink, MAX_LINE),
+        Format::Ndjson => {
+            lines(input, |line, text| sink.take(line, text.and_then(|text| Record::from_json(text, shape))))
+        }
         Format::Csv | Format::Tsv => read_table(input, format.delimiter(), shape, sink),
     }
 }
 
-fn read_lines(mut input: impl BufRead, shape: &Shape, sink: &mut dyn Sink, max: u64) -> anyhow::Result<()> {
+/// Hands every line of `input` that has something to `take`: its number, and its text or why it has none.
+pub fn lines(
+    input: impl BufRead,
+    take: impl FnMut(u64, Result<&str, String>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    lines_up_to(input, MAX_LINE, take)
+}
+
+fn lines_up_to(
+    mut input: impl BufRead,
+    max: u64,
+    mut take: impl FnMut(u64, Result<&str, String>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let mut line = Vec::new();
     let mut number = 0;
     loop {
@@ -66,18 +80,15 @@ fn read_lines(mut input: impl BufRead, shape: &Shape, sink: &mut dyn Sink, max: 
         number += 1;
         if line.len() as u64 == max && !line.ends_with(b"\n") {
             input.skip_until(b'\n')?;
-            sink.take(number, Err(format!("the line is longer than {max} bytes")))?;
+            take(number, Err(format!("the line is longer than {max} bytes")))?;
             continue;
         }
         let bytes = line.strip_prefix(b"\xef\xbb\xbf").filter(|_| number == 1).unwrap_or(&line);
         if bytes.trim_ascii().is_empty() {
             continue;
         }
-        let entry = match std::str::from_utf8(bytes) {
-            Ok(text) => Record::from_json(text, shape),
-            Err(e) => Err(format!("not UTF-8 after {} bytes", e.valid_up_to())),
-        };
-        sink.take(number, entry)?;
+        let text = std::str::from_utf8(bytes);
+        take(number, text.map_err(|e| format!("not UTF-8 after {} bytes", e.valid_up_to())))?;
     }
 }
 
@@ -126,7 +137,7 @@ mod tests {
         }
     }
 
-    fn lines(text: &[u8], format: Format) -> Vec<String> {
+    fn entries(text: &[u8], format: Format) -> Vec<String> {
         let mut found = Collect::default();
         read(text, format, &Shape::Entry, &mut found).unwrap();
         found.0
@@ -135,20 +146,23 @@ mod tests {
     #[test]
     fn lines_keep_their_numbers() {
         let text = b"\xef\xbb\xbf{\"key\":\"a\",\"value\":\"1\"}\r\n\n  \nno\n{\"key\":\"\xff\"}\n{\"key\":\"b\",\"value\":\"2\"}";
-        let found = lines(text, Format::Ndjson);
+        let found = entries(text, Format::Ndjson);
         assert_eq!(found.len(), 4, "{found:?}");
         assert_eq!(found[0], "1 a=1");
         assert!(found[1].starts_with("4 refused: no JSON object"), "{found:?}");
         assert_eq!(found[2], "5 refused: not UTF-8 after 8 bytes");
         assert_eq!(found[3], "6 b=2");
-        assert!(lines(b"", Format::Ndjson).is_empty());
+        assert!(entries(b"", Format::Ndjson).is_empty());
     }
 
     #[test]
     fn a_line_without_end_is_passed_over() {
         let mut found = Collect::default();
         let text = format!("{}\n{{\"key\":\"a\",\"value\":\"\"}}\n{}", "x".repeat(100), "y".repeat(100));
-        read_lines(text.as_bytes(), &Shape::Entry, &mut found, 30).unwrap();
+        let take = |line, text: Result<&str, String>| {
+            found.take(line, text.and_then(|text| Record::from_json(text, &Shape::Entry)))
+        };
+        lines_up_to(text.as_bytes(), 30, take).unwrap();
         let long = "refused: the line is longer than 30 bytes";
         assert_eq!(found.0, [format!("1 {long}"), "2 a=".into(), format!("3 {long}")]);
     }
@@ -156,9 +170,15 @@ mod tests {
     #[test]
     fn tables_have_quotes_and_line_breaks_in_fields() {
         let text = b"\xef\xbb\xbfkey,value\na,\"x\ny,\"\"z\"\"\"\nb\n\"c\",3\n";
-        assert_eq!(lines(text, Format::Csv), ["2 a=x\ny,\"z\"", "4 refused: 1 fields, 2 expected", "5 c=3"]);
-        assert_eq!(lines(b"value\tkey\n1,5\ta\n\xff\tb\n", Format::Tsv), ["2 a=1,5", "3 refused: not UTF-8"]);
-        assert!(lines(b"", Format::Csv).is_empty());
+        assert_eq!(
+            entries(text, Format::Csv),
+            ["2 a=x\ny,\"z\"", "4 refused: 1 fields, 2 expected", "5 c=3"]
+        );
+        assert_eq!(
+            entries(b"value\tkey\n1,5\ta\n\xff\tb\n", Format::Tsv),
+            ["2 a=1,5", "3 refused: not UTF-8"]
+        );
+        assert!(entries(b"", Format::Csv).is_empty());
         let error = read(&b"id,name\n1,x\n"[..], Format::Csv, &Shape::Entry, &mut Collect::default());
         assert!(error.unwrap_err().to_string().contains("id, name"));
     }

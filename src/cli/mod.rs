@@ -1,10 +1,10 @@
 //! The command line: one file per subcommand, and what they share.
 //!
-//! Shared: [`config`] (the settings of the server), [`descriptors`] (how many clients there is room for), [`log`], [`notify`]
+//! Shared: [`config`] (the settings of the server), [`documents`] (tables by their names), [`descriptors`] (how many clients there is room for), [`log`], [`notify`]
 //! and [`signals`] (the server among its surroundings), [`text`] (keys as they are typed and printed), [`record`] (a line of a file and the entry it stands for),
 //! [`input`] (files of such lines), [`output`] (entries as lines), [`open`] (the database), [`progress`] and [`report`]
 //! (what is told on stderr), [`server_access`] (where a server is, and who asks).
-//! (what is told on stderr), [`initial`] (the databases that a server begins with), [`password`] (one that is typed), [`tls`] (certificates).
+//! (what is told on stderr), [`initial`] (the databases and tables that a server begins with), [`password`] (one that is typed), [`tls`] (certificates).
 //!
 //! (L1) Standard output carries data only; everything told to a person goes to stderr.
 //! (L2) The exit status is 0 only when all went well: 1 for a failure, 2 for a command line that makes no sense.
@@ -13,6 +13,7 @@
 
 mod config;
 mod descriptors;
+mod documents;
 mod initial;
 mod input;
 mod log;

@@ -20,7 +20,8 @@ use std::sync::Arc;
 pub struct Serve {
     #[command(flatten)]
     flags: Flags,
-    /// A file of databases that are made if they are not there: {"DATABASE": [{"NAME": N, "USER": U, "PASSWORD": P}]}
+    /// A file of databases and their tables that are made if they are not there: {"DATABASE": [{"NAME": N, "USER": U, "PASSWORD": P,
+    /// "TABLES": {NAME: SCHEMA}}]}
     #[arg(long, value_name = "FILE")]
     load_initial_data: Option<PathBuf>,
 }

@@ -43,6 +43,11 @@ impl Login {
         Some(self.database).filter(|number| *number != 0)
     }
 
+    /// The user, if one was named, and the password, if there is one that need not be asked for.
+    pub fn credentials(&self) -> anyhow::Result<Option<(Option<String>, String)>> {
+        Ok(self.password()?.map(|password| (self.user.clone(), password)))
+    }
+
     fn password(&self) -> anyhow::Result<Option<String>> {
         if let Some(path) = &self.password_file {
             let text = std::fs::read_to_string(path)

@@ -34,6 +34,7 @@
 //! unless told otherwise.
 
 mod answers;
+mod begin;
 mod budget;
 mod clients;
 mod commands;
@@ -70,12 +71,13 @@ mod users;
 mod waits;
 mod web;
 
+pub use begin::Ensured;
 pub use config::Config;
 pub use door::Protocol;
 pub use password::PasswordHash;
 pub use tls::Tls;
 
-use crate::protocol::{Credentials, Form, Reply, json_lines};
+use crate::protocol::{Form, Reply, json_lines};
 use crate::store::StorageEngine;
 use crate::{Error, Result};
 use budget::Budget;
@@ -197,24 +199,6 @@ impl Server {
         Ok(local_addr)
     }
 
-    /// Makes a database of the framed protocol with its user, unless there is one of this name; whether it did. With a token for
-    /// one, clients can make more.
-    ///
-    /// # Errors
-    /// [`Error::InvalidArgument`] for a name that cannot be one; what kept the engine from writing.
-    pub async fn ensure_database(&self, name: &str, user: &str, password: &str) -> Result<bool> {
-        let (shared, name) = (Arc::clone(&self.shared), name.to_string());
-        let (user, password) = (user.to_string(), password.as_bytes().to_vec());
-        let made = tokio::task::spawn_blocking(move || {
-            let credentials = Credentials { user: Some(user.into()), password: password.into() };
-            shared.service.make_database(&name, &credentials)
-        });
-        let made = made
-            .await
-            .map_err(|error| Error::invalid(format!("the database could not be made: {error}")))??;
-        Ok(matches!(made, Reply::DatabaseMade { .. }))
-    }
-
     /// The first address it listens on, with the port the system chose.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
@@ -235,6 +219,9 @@ impl Server {
         }
         let mut tasks = JoinSet::new();
         let upkeep = tokio::spawn(upkeep::run(Arc::clone(&shared), stopping.clone()));
+        // Nobody waits for it: it may have more to do than a server that stops has time for, and goes on with the next one.
+        let (building, stop_building) = (Arc::clone(&shared), stopping.clone());
+        drop(tokio::task::spawn_blocking(move || building.resume_indexes(&stop_building)));
         let mut beside = JoinSet::new();
         if let Some(port) = web {
             beside.spawn(web::run(port, Arc::clone(&shared), stopping.clone()));

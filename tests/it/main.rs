@@ -88,5 +88,6 @@ mod smoke;
 mod soak;
 mod stats;
 mod support;
+mod tables;
 mod tidy;
 mod transactions;

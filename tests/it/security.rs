@@ -87,11 +87,11 @@ fn databases_come_with_the_start_and_stay() {
     assert!(login(&server.address, "wrong").contains("AUTHENTICATION_FAILED"));
     server.kill();
     // It is there after a crash, and is not made anew.
-    place.file("initial.json", initial("other", r#","TABLES":[]"#));
+    place.file("initial.json", initial("other", ""));
     let mut server = Server::start(&place, &args);
     assert!(login(&server.address, "hunter2").contains("\"token\""));
     assert!(login(&server.address, "other").contains("AUTHENTICATION_FAILED"));
-    assert!(server.stop().contains("tables of the initial data are left out"));
+    server.stop();
     // No file of the database has the password.
     for file in std::fs::read_dir(place.path().join("data")).unwrap() {
         let bytes = std::fs::read(file.unwrap().path()).unwrap();
@@ -105,6 +105,48 @@ fn databases_come_with_the_start_and_stay() {
         1,
         "could not make the database",
     );
+}
+
+/// Tables come beside their databases, once, and what they have stays.
+#[test]
+fn tables_come_with_the_start_and_stay() {
+    let place = Place::new();
+    let initial = |schema: &str| {
+        let database = r#""NAME":"shop","USER":"anna","PASSWORD":"hunter2""#;
+        place
+            .file("initial.json", format!(r#"{{"DATABASE":[{{{database},"TABLES":{{"user":{schema}}}}}]}}"#));
+    };
+    let schema = r#"{"name":{"type":"str","unique":true},"price":{"type":"float","min":0.10}}"#;
+    initial(schema);
+    let args = ["--load-initial-data", "initial.json"];
+    let ask_table = |server: &Server, members: &str| {
+        let token = login(&server.address, "hunter2");
+        let token = token.split('"').find(|text| text.len() == 32).unwrap();
+        let of = format!(r#""token":"{token}","database":"shop","table":"user""#);
+        ask(&server.address, &format!("{{{of},{members}}}\n"))
+    };
+    let insert = r#""command":"insert","payload":{"name":"Ada","price":"1","pk":"00000000-0000-4000-8000-000000000001"}"#;
+    let mut server = Server::start(&place, &args);
+    assert!(ask_table(&server, insert).contains(r#""price":1.0"#));
+    assert!(ask_table(&server, insert).contains("is already exist"));
+    let wrong = ask_table(&server, r#""command":"insert","payload":{"price":0}"#);
+    assert!(wrong.contains("Must be greater than or equal to 0.10."), "{wrong}");
+    server.kill();
+    // The same schema, spelled otherwise.
+    initial(&schema.replace(r#""str","#, r#""str","required":false,"#));
+    let mut server = Server::start(&place, &args);
+    assert!(ask_table(&server, r#""command":"count""#).contains(r#"{"count":1}"#));
+    assert_eq!(server.stop(), "");
+    // Another one.
+    initial(r#"{"name":"int"}"#);
+    let mut server = Server::start(&place, &args);
+    assert!(ask_table(&server, r#""command":"count""#).contains(r#"{"count":1}"#));
+    let said = server.stop();
+    assert!(said.contains("another schema") && said.contains("user"), "{said}");
+    for (schema, why) in [("7", "an object"), (r#"{"name":{"type":"text"}}"#, "name.type")] {
+        initial(schema);
+        place.fails(&["serve", "--listen", "127.0.0.1:0", "--load-initial-data", "initial.json"], 1, why);
+    }
 }
 
 #[test]

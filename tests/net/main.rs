@@ -18,6 +18,7 @@
 )]
 
 mod auth;
+mod begin;
 #[cfg(feature = "client")]
 mod client;
 mod concurrency;

@@ -1,7 +1,11 @@
 //! What `help` tells, and the names that complete when a server does not tell its own.
 
+use super::documents;
+
+type Entry = (&'static str, &'static str, &'static str);
+
 /// Commands with their arguments and what they do, in groups.
-const COMMANDS: &[(&str, &str, &str)] = &[
+const COMMANDS: &[Entry] = &[
     ("GET", "key", "the value of a key"),
     ("SET", "key value [NX|XX] [GET] [EX seconds|PX milliseconds|KEEPTTL]", "set a key"),
     ("MGET", "key...", "the values of several keys"),
@@ -43,7 +47,7 @@ const COMMANDS: &[(&str, &str, &str)] = &[
 ];
 
 /// What a database without a server understands.
-pub const LOCAL: &[(&str, &str, &str)] = &[
+pub const LOCAL: &[Entry] = &[
     ("GET", "key", "the value of a key"),
     ("PUT", "key value", "set a key; on stable storage when it is answered"),
     ("DELETE", "key...", "delete keys; how many were there"),
@@ -55,31 +59,35 @@ pub const LOCAL: &[(&str, &str, &str)] = &[
 
 const WORDS: &str = "\
 Words with spaces go in quotes; in double quotes \\n, \\xNN and the like are understood. An open
-quote goes on in the next line. `help NAME` is about one command; `quit` or Ctrl-D ends.";
+quote goes on in the next line; {filters} and {documents} are JSON. `help NAME` is about one command; `quit` or Ctrl-D ends.";
 
 /// Names for completion.
 pub fn names(local: bool) -> Vec<String> {
-    table(local).iter().map(|(name, ..)| (*name).to_string()).collect()
+    table(local).map(|(name, ..)| (*name).to_string()).chain(documents::names()).collect()
 }
 
-fn table(local: bool) -> &'static [(&'static str, &'static str, &'static str)] {
-    if local { LOCAL } else { COMMANDS }
+fn table(local: bool) -> impl Iterator<Item = &'static Entry> {
+    if local { LOCAL.iter() } else { COMMANDS.iter() }
 }
 
 /// The help about everything, or about one command.
 pub fn text(about: Option<&str>, local: bool) -> String {
-    let line = |(name, args, what): &(&str, &str, &str)| {
+    let line = |(name, args, what): &Entry| {
         let call = [*name, *args].join(" ");
         format!("  {:<40} {what}\n", call.trim_end())
     };
     let Some(about) = about else {
-        let lines: String = table(local).iter().map(line).collect();
-        return format!("{lines}\n{WORDS}");
+        let lines: String = table(local).map(line).collect();
+        let documents: String = documents::COMMANDS.iter().map(line).collect();
+        return format!("{lines}\nTables of documents:\n{documents}\n{WORDS}");
     };
-    match table(local).iter().find(|(name, ..)| name.eq_ignore_ascii_case(about)) {
-        Some(entry) => line(entry).trim_end().to_string(),
-        None if local => format!("there is no command `{about}`: `help` lists those there are"),
-        None => format!("nothing is known here about `{about}`: `COMMAND DOCS {about}` asks the server"),
+    let named = |(name, ..): &&Entry| name.eq_ignore_ascii_case(about);
+    // One name may be of two commands.
+    let lines: String = table(local).chain(documents::COMMANDS).filter(named).map(line).collect();
+    match lines.trim_end() {
+        "" if local => format!("there is no command `{about}`: `help` lists those there are"),
+        "" => format!("nothing is known here about `{about}`: `COMMAND DOCS {about}` asks the server"),
+        lines => lines.to_string(),
     }
 }
 

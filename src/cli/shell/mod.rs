@@ -5,7 +5,9 @@
 //! (S2) A password is neither shown nor kept: it is no argument, and lines with one do not go into the history.
 //! (S3) Commands without a terminal go on after one that was refused, and end when the server is gone for good.
 
+mod documents;
 mod help;
+mod lines;
 mod local;
 mod prompt;
 mod remote;
@@ -18,11 +20,14 @@ use super::report;
 use super::server_access::{self, Login};
 use anyhow::bail;
 use clap::Args;
+use documents::Request;
+use lines::Lines;
 use prompt::Prompt;
 use remote::Remote;
 use show::Form;
 use siltstone::Db;
 use siltstone::client::Value;
+use siltstone::document::Documents;
 use std::io::{BufRead, IsTerminal, Write};
 use words::Line;
 
@@ -57,17 +62,24 @@ The server may be siltstone or Redis. A database is opened instead when
 --data-dir is given and no address: then GET, PUT, DELETE, SCAN, COUNT, STATS and
 VERIFY are understood. That works while no server has it open.
 
+Tables of documents are looked at and changed in both: filters, documents and
+the like are JSON, and may go on over several lines. With a server that goes
+through JSON lines on a second connection.
+
 Examples:
   siltstone shell
   siltstone shell db.example:9999 --user ada
   siltstone shell -c 'SET greeting "hello, world"' -c 'GET greeting'
   siltstone shell --json < commands.txt
-  siltstone shell --data-dir /var/lib/shop"#;
+  siltstone shell --data-dir /var/lib/shop
+  siltstone shell -c 'find shop/user {"age": {"$gte": 24}} sort {"age": -1} limit 3'"#;
 
 /// Who carries commands out.
 enum Target<'a> {
-    Server(Box<Remote>),
-    Database(&'a Db),
+    /// The second is asked for documents.
+    Server(Box<Remote>, Lines),
+    /// The documents are opened when they are first asked for.
+    Database(&'a Db, Option<Documents>),
 }
 
 impl Shell {
@@ -77,10 +89,11 @@ impl Shell {
             (Some(_), Some(_)) => {
                 bail!("an address and --data-dir: give one of them, a server has its own folder")
             }
-            (None, Some(_)) => data_dir.with(|db| self.talk(Target::Database(db))),
+            (None, Some(_)) => data_dir.with(|db| self.talk(Target::Database(db, None))),
             (address, None) => {
                 let address = server_access::address(address.as_deref(), data_dir)?;
-                self.talk(Target::Server(Box::new(Remote::connect(&address, &self.login)?)))
+                let remote = Remote::connect(&address, &self.login)?;
+                self.talk(Target::Server(Box::new(remote), Lines::new(&address, &self.login)))
             }
         }
     }
@@ -182,28 +195,53 @@ impl Shell {
 
 impl Target<'_> {
     fn is_local(&self) -> bool {
-        matches!(self, Target::Database(_))
+        matches!(self, Target::Database(..))
     }
 
     fn run(&mut self, words: &[Vec<u8>]) -> anyhow::Result<Value> {
+        if documents::are(words) {
+            return match documents::parse(words) {
+                Ok(request) => self.run_on_documents(&request),
+                Err(why) => Ok(documents::error("ERR", why)),
+            };
+        }
         match self {
-            Target::Server(remote) => remote.run(words),
-            Target::Database(db) => Ok(local::run(db, words)?),
+            Target::Server(remote, _) => remote.run(words),
+            Target::Database(db, _) => Ok(local::run(db, words)?),
+        }
+    }
+
+    fn run_on_documents(&mut self, request: &Request) -> anyhow::Result<Value> {
+        match self {
+            Target::Server(_, lines) => lines.ask(request),
+            Target::Database(db, opened) => {
+                if opened.is_none() {
+                    *opened = Some(super::documents::open(db)?);
+                }
+                let Some(opened) = opened else { return Ok(Value::Null) };
+                match request.run(opened) {
+                    Ok(result) => Ok(documents::shown(&result)),
+                    Err(error) => Ok(documents::error(error.code(), super::documents::reason(&error))),
+                }
+            }
         }
     }
 
     fn prompt(&self) -> String {
         match self {
-            Target::Server(remote) => remote.prompt(),
-            Target::Database(_) => "siltstone> ".into(),
+            Target::Server(remote, _) => remote.prompt(),
+            Target::Database(..) => "siltstone> ".into(),
         }
     }
 
     fn names(&mut self) -> Vec<String> {
         let told = match self {
-            Target::Server(remote) => remote.names(),
-            Target::Database(_) => None,
+            Target::Server(remote, _) => remote.names(),
+            Target::Database(..) => None,
         };
-        told.unwrap_or_else(|| help::names(self.is_local()))
+        match told {
+            Some(told) => told.into_iter().chain(documents::names()).collect(),
+            None => help::names(self.is_local()),
+        }
     }
 }

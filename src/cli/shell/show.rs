@@ -7,6 +7,9 @@ use siltstone::client::Value;
 use std::fmt::Write;
 use std::io;
 
+/// The format of verbatim text that is JSON. It is longer than those that come over the wire, so none of them is taken for it.
+pub const JSON: &str = "json";
+
 /// How replies are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
@@ -161,6 +164,9 @@ fn as_json(value: &Value) -> Json {
             pairs.iter().map(|(name, value)| json!([as_json(name), as_json(value)])).collect()
         }),
         Value::Error { code, message } => json!({"error": {"code": code, "message": message}}),
+        Value::Verbatim { format, text } if format == JSON => {
+            serde_json::from_slice(text).unwrap_or(Json::Null)
+        }
         other => match (other.as_text(), other.as_bytes()) {
             (Some(text), _) => json!(text),
             (None, Some(bytes)) => json!({"base64": STANDARD.encode(bytes)}),

@@ -6,7 +6,10 @@
 //! escape = "\" ( "n" | "r" | "t" | "a" | "b" | "x" hex hex | any )
 //! ```
 //!
-//! The rules are those of redis-cli, so that what is written for it works here.
+//! The rules are those of redis-cli, so that what is written for it works here. Of commands about documents a word from the third on that
+//! begins with a brace or a bracket is a value of JSON, and goes on to its end.
+
+use super::documents;
 
 /// What a line is.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,7 +18,7 @@ pub enum Line {
     Words(Vec<Vec<u8>>),
     /// A quote is open: more belongs to it.
     Open,
-    /// Something stands right behind a closing quote.
+    /// Something stands right behind a closing quote, or behind JSON.
     Wrong,
 }
 
@@ -27,6 +30,19 @@ pub fn split(line: &str) -> Line {
         rest = rest.trim_ascii_start();
         if rest.is_empty() {
             return Line::Words(words);
+        }
+        if let [name, _, ..] = &words[..]
+            && let [b'{' | b'[', ..] = rest
+            && documents::takes_json(name)
+        {
+            let Some(end) = end_of_json(rest) else { return Line::Open };
+            let (json, behind) = rest.split_at(end);
+            if behind.first().is_some_and(|byte| !byte.is_ascii_whitespace()) {
+                return Line::Wrong;
+            }
+            words.push(json.to_vec());
+            rest = behind;
+            continue;
         }
         let mut word = Vec::new();
         while let Some((first, tail)) = rest.split_first() {
@@ -44,6 +60,25 @@ pub fn split(line: &str) -> Line {
         }
         words.push(word);
     }
+}
+
+/// Behind the bracket that closes the first one. Whether all of it is JSON is another question.
+fn end_of_json(text: &[u8]) -> Option<usize> {
+    let (mut open, mut in_string, mut escaped) = (0_usize, false, false);
+    for (at, byte) in text.iter().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => open += 1,
+            b'}' | b']' if !in_string => open = open.saturating_sub(1),
+            _ => {}
+        }
+        if open == 0 {
+            return Some(at + 1);
+        }
+    }
+    None
 }
 
 /// Takes what is in quotes; gives what stands behind them.
