@@ -111,6 +111,10 @@ impl Index {
                 self.name
             ));
         }
+        // Known before they are put together, for there may be many.
+        let longest =
+            |column: &Values| column.encoded.iter().map(|(value, _)| value.len()).max().unwrap_or(0);
+        self.check_len(columns.iter().map(longest).sum::<usize>() + PREFIX + ROW)?;
         let multikey = columns.iter().any(|column| column.multikey);
         let exact = columns.iter().all(|column| column.exact);
         let mut keys = vec![(keys::index(table, self.id), self.unique)];
@@ -125,8 +129,6 @@ impl Index {
                 })
                 .collect();
         }
-        let longest = keys.iter().map(|(key, _)| key.len()).max().unwrap_or(0);
-        self.check_len(longest)?;
         let entry = |(key, claims)| self.entry(key, row, claims, exact);
         Ok(Entries { list: keys.into_iter().map(entry).collect(), multikey })
     }

@@ -72,7 +72,7 @@ fn small(text: &str) -> Option<i64> {
     if text.len() > 18 { None } else { text.parse().ok() }
 }
 
-/// Whether a number is written as [`decode`] writes it: whole, and with few digits.
+/// Whether a number is written in the plainest way: whole, and with few digits.
 #[must_use]
 pub fn is_canonical(text: &str) -> bool {
     small(text).is_some() && text != "-0"

@@ -288,7 +288,8 @@ fn is_half(tests: &[&Test]) -> bool {
         tests.iter().any(|test| matches!(test, Test::Compare(_, is) if is.contains(&wanted)))
     };
     let pattern = tests.iter().any(|test| matches!(test, Test::Pattern(_)));
-    !pattern && !(has(Ordering::Less) && has(Ordering::Greater))
+    let both = has(Ordering::Less) && has(Ordering::Greater);
+    !(pattern || both)
 }
 
 /// The values one of which a test asks for, sorted.

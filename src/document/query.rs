@@ -172,7 +172,7 @@ fn place(page: &str, stamp: u64) -> Result<Vec<u8>, Refused> {
             std::str::from_utf8(pair).ok().filter(|pair| pair.bytes().all(|b| b.is_ascii_hexdigit()))?;
         u8::from_str_radix(pair, 16).ok()
     });
-    let whole = page.len() % 2 == 0 && page.len() <= MOST;
+    let whole = page.len().is_multiple_of(2) && page.len() <= MOST;
     let bytes = digits.collect::<Option<Vec<u8>>>().filter(|bytes| whole && bytes.len() >= 16);
     match bytes.as_deref().and_then(<[u8]>::split_first_chunk) {
         Some((of, key)) if u64::from_be_bytes(*of) == stamp => Ok(key.to_vec()),

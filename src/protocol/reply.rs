@@ -128,15 +128,10 @@ impl Reply {
     /// True for what says that something went wrong.
     #[must_use]
     pub fn is_error(&self) -> bool {
-        match self {
-            Reply::TooLarge(_)
-            | Reply::Failed(_)
-            | Reply::LoginFirst
-            | Reply::Denied(_)
-            | Reply::Error(_) => true,
-            Reply::Database(_) | Reply::UnknownAction(_) | Reply::TableError(_) => true,
-            _ => false,
-        }
+        use Reply::{Database, Denied, Error, Failed, LoginFirst, TableError, TooLarge, UnknownAction};
+        let is_refusal =
+            matches!(self, LoginFirst | Denied(_) | Database(_) | UnknownAction(_) | TableError(_));
+        is_refusal || matches!(self, TooLarge(_) | Failed(_) | Error(_))
     }
 
     /// About how many bytes the reply holds in memory, and will have at least on the wire.

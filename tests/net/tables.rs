@@ -34,24 +34,14 @@ impl Session {
         assert_eq!(reply, expected, "{action} {table} {query} {payload}");
     }
 
+    /// The request as `ask` takes it; the code, the message and what it is about.
     #[track_caller]
-    fn fails(
-        &mut self,
-        action: &str,
-        table: &str,
-        query: &str,
-        payload: &str,
-        code: &str,
-        message: &str,
-        about: &str,
-    ) {
+    fn fails(&mut self, request: [&str; 4], error: [&str; 3]) {
+        let [action, table, query, payload] = request;
         let reply = self.ask(action, table, query, payload);
+        let [code, message, about] = error;
         let error = format!(r#"{{"code": "{code}", "message": "{message}", "ref_data": {about}}}"#);
-        assert_eq!(
-            reply,
-            format!(r#"{{"action_type": "ERROR", "payload": {error}}}"#),
-            "{action} {table} {query} {payload}"
-        );
+        assert_eq!(reply, format!(r#"{{"action_type": "ERROR", "payload": {error}}}"#), "{request:?}");
     }
 }
 
@@ -83,13 +73,8 @@ fn the_example_of_the_client() {
     with_session(|session| {
         let missing = r#"{"table":"user"}"#;
         session.fails(
-            "DROP_TABLE",
-            r#""user""#,
-            "null",
-            "null",
-            "TABLE_DOES_NOT_EXIST",
-            "(user) Table does not exist",
-            missing,
+            ["DROP_TABLE", r#""user""#, "null", "null"],
+            ["TABLE_DOES_NOT_EXIST", "(user) Table does not exist", missing],
         );
         session.check("CREATE_TABLE", r#""user""#, "null", USERS, r#""shop/user""#);
         let rows = [user("Bhushan", 25, 3245, 1), user("Vaibhav", 28, 324, 2), user("Shubham", 35, 324, 3)];
@@ -125,157 +110,131 @@ fn the_example_of_the_client() {
 #[test]
 fn every_error_has_its_code_and_text() {
     with_session(|session| {
-        let (t, null) = (r#""user""#, "null");
-        let table = r#"{"table":"user"}"#;
-        session.check("CREATE_TABLE", t, null, USERS, r#""shop/user""#);
-        session.fails(
-            "CREATE_TABLE",
-            t,
-            null,
-            USERS,
-            "TABLE_ALREADY_EXIST",
-            "(user) Table Already Exist.",
-            table,
-        );
-        session.fails(
-            "CREATE_TABLE",
-            r#""other""#,
-            null,
-            null,
-            "TABLE_SCHEMA_NOT_EXIST",
-            "(other) Schema does not exist.",
-            r#"{"table":"other"}"#,
-        );
-        for action in
-            ["CREATE_TABLE", "DROP_TABLE", "CREATE", "SELECT", "UPDATE", "DELETE", "COUNT", "REPLACE"]
-        {
-            for none in [null, "\"\"", "7"] {
-                let text = format!("Table is not provided for {action}");
-                session.fails(action, none, null, "{}", "TABLE_NOT_PROVIDED", &text, null);
-            }
-            if action != "CREATE_TABLE" {
-                session.fails(
-                    action,
-                    r#""nope""#,
-                    null,
-                    "{}",
-                    "TABLE_DOES_NOT_EXIST",
-                    "(nope) Table does not exist",
-                    r#"{"table":"nope"}"#,
-                );
-            }
+        errors_of_tables(session);
+        errors_of_rows(session);
+        errors_of_queries(session);
+        errors_of_schemas_and_tokens(session);
+    });
+}
+
+/// There has to be a table, and not two.
+fn errors_of_tables(session: &mut Session) {
+    let (t, null) = (r#""user""#, "null");
+    let table = r#"{"table":"user"}"#;
+    session.check("CREATE_TABLE", t, null, USERS, r#""shop/user""#);
+    session.fails(
+        ["CREATE_TABLE", t, null, USERS],
+        ["TABLE_ALREADY_EXIST", "(user) Table Already Exist.", table],
+    );
+    session.fails(
+        ["CREATE_TABLE", r#""other""#, null, null],
+        ["TABLE_SCHEMA_NOT_EXIST", "(other) Schema does not exist.", r#"{"table":"other"}"#],
+    );
+    for action in ["CREATE_TABLE", "DROP_TABLE", "CREATE", "SELECT", "UPDATE", "DELETE", "COUNT", "REPLACE"] {
+        for none in [null, "\"\"", "7"] {
+            let text = format!("Table is not provided for {action}");
+            session.fails([action, none, null, "{}"], ["TABLE_NOT_PROVIDED", &text, null]);
         }
-        let all = r#"{"first_name":["Length must be between 2 and 20.","String does not match expected pattern."],"age":["Must be greater than or equal to 18 and less than or equal to 99."],"salary":["Not a valid number."],"join_date":["Missing data for required field."],"x":["Unknown field."]}"#;
-        session.fails(
-            "CREATE",
-            t,
-            null,
-            r#"{"first_name":"1","age":"7","salary":true,"x":1}"#,
-            "INVALID_DATA",
-            "Invalid data.",
-            all,
-        );
-        for row in ["[]", "null", "7", "\"row\""] {
+        if action != "CREATE_TABLE" {
             session.fails(
-                "CREATE",
-                t,
-                null,
-                row,
-                "INVALID_DATA",
-                "Invalid data.",
-                r#"{"_schema":["Invalid input type."]}"#,
+                [action, r#""nope""#, null, "{}"],
+                ["TABLE_DOES_NOT_EXIST", "(nope) Table does not exist", r#"{"table":"nope"}"#],
             );
         }
-        let (sent, _) = user("Ada", 36, 1, 1);
-        assert!(session.ask("CREATE", t, null, &sent).contains("\"data\""));
-        let (again, _) = user("Ada", 36, 1, 2);
+    }
+}
+
+/// All that is wrong with a row is told, and values of others.
+fn errors_of_rows(session: &mut Session) {
+    let (t, null) = (r#""user""#, "null");
+    let all = r#"{"first_name":["Length must be between 2 and 20.","String does not match expected pattern."],"age":["Must be greater than or equal to 18 and less than or equal to 99."],"salary":["Not a valid number."],"join_date":["Missing data for required field."],"x":["Unknown field."]}"#;
+    session.fails(
+        ["CREATE", t, null, r#"{"first_name":"1","age":"7","salary":true,"x":1}"#],
+        ["INVALID_DATA", "Invalid data.", all],
+    );
+    for row in ["[]", "null", "7", "\"row\""] {
         session.fails(
-            "CREATE",
-            t,
-            null,
-            &again,
-            "INVALID_DATA",
-            "first_name:Ada is already exist.",
-            r#"{"field":"first_name","value":"Ada"}"#,
+            ["CREATE", t, null, row],
+            ["INVALID_DATA", "Invalid data.", r#"{"_schema":["Invalid input type."]}"#],
         );
-        let (same, _) = user("Bob", 36, 1, 1);
-        let pk = "00000000-0000-4000-8000-000000000001";
-        session.fails(
-            "CREATE",
-            t,
-            null,
-            &same,
+    }
+    let (sent, _) = user("Ada", 36, 1, 1);
+    assert!(session.ask("CREATE", t, null, &sent).contains("\"data\""));
+    let (again, _) = user("Ada", 36, 1, 2);
+    session.fails(
+        ["CREATE", t, null, &again],
+        ["INVALID_DATA", "first_name:Ada is already exist.", r#"{"field":"first_name","value":"Ada"}"#],
+    );
+    let (same, _) = user("Bob", 36, 1, 1);
+    let pk = "00000000-0000-4000-8000-000000000001";
+    session.fails(
+        ["CREATE", t, null, &same],
+        [
             "INVALID_DATA",
             &format!("pk:{pk} is already exist."),
             &format!(r#"{{"field":"pk","value":"{pk}"}}"#),
-        );
+        ],
+    );
+}
+
+/// Changes and queries; nothing of what is refused is done.
+fn errors_of_queries(session: &mut Session) {
+    let (t, null) = (r#""user""#, "null");
+    session.fails(
+        ["UPDATE", t, "{}", r#"{"pk":"x"}"#],
+        ["UPDATE_NOT_ALLOWED_ON_PK", "Cannot update pk column.", r#"{"table":"user","database":"shop"}"#],
+    );
+    session.fails(
+        ["UPDATE", t, "{}", r#"{"age":"x"}"#],
+        ["INVALID_DATA", "Invalid data.", r#"{"age":["Not a valid integer."]}"#],
+    );
+    let unknown = r#"{"at":"age.$like","reason":"there is no such operator"}"#;
+    for action in ["SELECT", "UPDATE", "DELETE", "COUNT"] {
         session.fails(
-            "UPDATE",
-            t,
-            "{}",
-            r#"{"pk":"x"}"#,
-            "UPDATE_NOT_ALLOWED_ON_PK",
-            "Cannot update pk column.",
-            r#"{"table":"user","database":"shop"}"#,
+            [action, t, r#"{"age":{"$like":1}}"#, "{}"],
+            ["INVALID_QUERY", "Invalid query: age.$like: there is no such operator", unknown],
         );
-        session.fails(
-            "UPDATE",
-            t,
-            "{}",
-            r#"{"age":"x"}"#,
-            "INVALID_DATA",
-            "Invalid data.",
-            r#"{"age":["Not a valid integer."]}"#,
-        );
-        let unknown = r#"{"at":"age.$like","reason":"there is no such operator"}"#;
-        for action in ["SELECT", "UPDATE", "DELETE", "COUNT"] {
-            session.fails(
-                action,
-                t,
-                r#"{"age":{"$like":1}}"#,
-                "{}",
-                "INVALID_QUERY",
-                "Invalid query: age.$like: there is no such operator",
-                unknown,
-            );
-        }
-        session.fails(
-            "SELECT",
-            t,
-            "[1]",
-            null,
+    }
+    session.fails(
+        ["SELECT", t, "[1]", null],
+        [
             "INVALID_QUERY",
             "Invalid query: an object of conditions is expected",
             r#"{"at":"","reason":"an object of conditions is expected"}"#,
+        ],
+    );
+    // Of unlike types nothing is greater, and nothing fails.
+    session.check("SELECT", t, r#"{"age":{"$gt":"a"}}"#, null, "[]");
+    // Nothing of all that changed anything.
+    session.check("COUNT", t, null, null, r#"{"count":1}"#);
+}
+
+/// Schemas, actions and tokens.
+fn errors_of_schemas_and_tokens(session: &mut Session) {
+    let (t, null) = (r#""user""#, "null");
+    for (name, schema, start) in [
+        ("bad", r#"{"a":{"type":"int","callable_default":"x"}}"#, "Invalid schema: a.callable_default"),
+        ("bad", r#"{"a":{"type":"complex"}}"#, "Invalid schema: a.type"),
+        ("bad", r#"{"a":{"type":"str","pattern":"(?=x)"}}"#, "Invalid schema: a.pattern"),
+        ("bad", "[1]", "Invalid schema: "),
+        ("../bad", r#"{"a":"str"}"#, "Invalid schema: ../bad: a name has letters"),
+    ] {
+        let reply = session.ask("CREATE_TABLE", &format!("\"{name}\""), null, schema);
+        let expected = format!(
+            r#"{{"action_type": "ERROR", "payload": {{"code": "INVALID_SCHEMA", "message": "{start}"#
         );
-        // Of unlike types nothing is greater, and nothing fails.
-        session.check("SELECT", t, r#"{"age":{"$gt":"a"}}"#, null, "[]");
-        // Nothing of all that changed anything.
-        session.check("COUNT", t, null, null, r#"{"count":1}"#);
-        for (name, schema, start) in [
-            ("bad", r#"{"a":{"type":"int","callable_default":"x"}}"#, "Invalid schema: a.callable_default"),
-            ("bad", r#"{"a":{"type":"complex"}}"#, "Invalid schema: a.type"),
-            ("bad", r#"{"a":{"type":"str","pattern":"(?=x)"}}"#, "Invalid schema: a.pattern"),
-            ("bad", "[1]", "Invalid schema: "),
-            ("../bad", r#"{"a":"str"}"#, "Invalid schema: ../bad: a name has letters"),
-        ] {
-            let reply = session.ask("CREATE_TABLE", &format!("\"{name}\""), null, schema);
-            let expected = format!(
-                r#"{{"action_type": "ERROR", "payload": {{"code": "INVALID_SCHEMA", "message": "{start}"#
-            );
-            assert!(reply.starts_with(&expected), "{reply}");
-        }
-        session.check("TABLES", null, null, null, r#"["user"]"#);
-        let unknown = session.ask("NOPE", t, null, null);
-        assert_eq!(
-            unknown,
-            r#"{"action_type": "ERROR", "payload": {"code": "INVALID_ACTION", "message": "'NOPE' invalid action.", "ref_data": null}}"#
-        );
-        session.token = "0".repeat(32);
-        for action in ["SELECT", "CREATE_TABLE", "NOPE", "TABLES"] {
-            session.fails(action, t, null, null, "AUTHENTICATION_FAILED", "Authentication Failed.", null);
-        }
-    });
+        assert!(reply.starts_with(&expected), "{reply}");
+    }
+    session.check("TABLES", null, null, null, r#"["user"]"#);
+    let unknown = session.ask("NOPE", t, null, null);
+    assert_eq!(
+        unknown,
+        r#"{"action_type": "ERROR", "payload": {"code": "INVALID_ACTION", "message": "'NOPE' invalid action.", "ref_data": null}}"#
+    );
+    session.token = "0".repeat(32);
+    for action in ["SELECT", "CREATE_TABLE", "NOPE", "TABLES"] {
+        session.fails([action, t, null, null], ["AUTHENTICATION_FAILED", "Authentication Failed.", null]);
+    }
 }
 
 #[test]
@@ -319,6 +278,21 @@ fn more_than_the_clients_of_old_ask_for() {
             ask(r#""action":"DISTINCT","path":"tags""#),
             r#"{"action_type": "DISTINCT", "payload": ["t0","t1"]}"#
         );
+    });
+}
+
+#[test]
+fn changes_that_the_clients_of_old_do_not_know() {
+    with_session(|session| {
+        let schema = r#"{"n":"int","tags":{"type":"array","items":"str"}}"#;
+        session.check("CREATE_TABLE", r#""item""#, "null", schema, r#""shop/item""#);
+        let row = r#"{"n":4,"tags":["t0"],"pk":"00000000-0000-4000-8000-000000000004"}"#;
+        assert!(session.ask("CREATE", r#""item""#, "null", row).contains("data"));
+        let token = session.token.clone();
+        let mut ask = |more: &str| {
+            session.client.ask(&format!(r#"{{"table":"item","auth":{{"token":"{token}"}},{more}}}"#))
+        };
+        assert!(ask(r#""action":"CREATE_INDEX","payload":{"columns":{"tags":1}}"#).contains("tags_1"));
         assert_eq!(
             ask(r#""action":"UPDATE","query":{"n":4},"payload":{"$inc":{"n":10},"$push":{"tags":"x"}}"#),
             r#"{"action_type": "UPDATE", "payload": {"count":1}}"#

@@ -2,7 +2,7 @@
 //!
 //! (T1) Rows are given out under the lock of the table, in the order in which the documents are written. So the order of rows is
 //!      that of insertion, for everyone who looks.
-//! (T2) What is known of a table, its [`Shape`], is replaced as a whole. Whoever reads takes the shape, then a view of the engine, and looks
+//! (T2) What is known of a table, its shape, is replaced as a whole. Whoever reads takes the shape, then a view of the engine, and looks
 //!      whether the shape is still the same; if not, it begins anew. A change after which an index tells less, because it goes, or
 //!      has become multikey, replaces the shape before it is written; one after which it tells more, after that. So an index that a
 //!      shape has is complete in the view.

@@ -6,6 +6,7 @@
 //! | [`naive`] | what a query means, told once more and in the plainest way, on a list in memory |
 //! | [`crash`] | the power is cut before every file operation |
 //! | [`race`] | writers that want the same, readers and builders beside them |
+//! | [`stream`] | a million documents are looked through in the memory of a few |
 //! | [`agree`] | index, scan and list give the same answers, between random changes and power cuts |
 
 mod agree;
@@ -13,3 +14,4 @@ mod crash;
 mod data;
 mod naive;
 mod race;
+mod stream;
