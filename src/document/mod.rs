@@ -109,9 +109,7 @@ impl Documents {
     /// # Errors
     /// As [`Documents::open`].
     pub fn open_with(engine: Arc<dyn StorageEngine>, clock: Arc<dyn Clock>) -> Result<Documents> {
-        let can = engine.capabilities();
-        let enough = can.keyspaces && can.views && can.ordered_ranges && can.range_deletes;
-        if !(enough && can.atomic_batches && can.conditional_batches) {
+        if !can_hold(&*engine) {
             return Err(crate::Error::invalid(
                 "documents need an engine with keyspaces, views, ordered ranges, conditions and deletions of ranges",
             )
@@ -128,6 +126,20 @@ impl Documents {
         let store = Arc::new(Store { engine, keyspace, number, names, clock });
         let tables = RwLock::new(store.tables()?);
         Ok(Documents(Arc::new(Inner { store, tables, making: Mutex::new(()) })))
+    }
+
+    /// Whether an engine has tables of documents already; nothing is opened for that.
+    ///
+    /// # Errors
+    /// What kept the engine from answering.
+    pub fn are_in(engine: &dyn StorageEngine) -> Result<bool> {
+        if !can_hold(engine) {
+            return Ok(false);
+        }
+        let behind = behind_prefix(keys::TABLES).unwrap_or_default();
+        let first = Scan::between(Bound::Included(keys::TABLES), Bound::Excluded(&behind)).limited(1);
+        let keyspace = engine.keyspace(keys::KEYSPACE)?;
+        Ok(engine.view()?.range(keyspace, first)?.next().transpose()?.is_some())
     }
 
     /// A table.
@@ -213,6 +225,13 @@ impl Documents {
     pub fn engine(&self) -> &Arc<dyn StorageEngine> {
         &self.0.store.engine
     }
+}
+
+/// Whether an engine can do what documents need.
+fn can_hold(engine: &dyn StorageEngine) -> bool {
+    let can = engine.capabilities();
+    let reads = can.keyspaces && can.views && can.ordered_ranges;
+    reads && can.range_deletes && can.atomic_batches && can.conditional_batches
 }
 
 /// What is noted of a new table.

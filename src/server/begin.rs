@@ -4,6 +4,7 @@
 //! (G1) Indexes go on being built while clients are served, one after the other, on a thread of their own. One that cannot be built is
 //!      told of, and the others go on.
 
+use super::opened::plain;
 use super::{Server, Shared};
 use crate::document::error::Error as TableError;
 use crate::document::schema::Schema;
@@ -72,27 +73,25 @@ impl Server {
 
 impl Shared {
     fn make_table(&self, database: &str, table: &str, schema: &str) -> Result<Ensured> {
-        let Some(documents) = &self.service.documents else {
-            return Err(Error::invalid("the engine of this server holds no documents"));
-        };
+        let documents = self.service.opened.get()?;
         let schema = Value::parse(schema)
             .map_err(|malformed| Error::invalid(format!("the schema is no JSON: {malformed}")))?;
         match documents.create_table(database, table, Some(&schema)) {
             Ok(_) => Ok(Ensured::Made),
             Err(TableError::TableExists { .. }) => {
-                let there = documents.table(database, table).map_err(refused)?.schema();
+                let there = documents.table(database, table).map_err(plain)?.schema();
                 let there = there.map(|there| Schema::parse(&there)).transpose();
-                let wanted = Schema::parse(&schema).map_err(|wrong| refused(TableError::Schema(wrong)))?;
+                let wanted = Schema::parse(&schema).map_err(|wrong| plain(TableError::Schema(wrong)))?;
                 let is_same = matches!(there, Ok(Some(there)) if there == wanted);
                 Ok(if is_same { Ensured::Present } else { Ensured::Different })
             }
-            Err(error) => Err(refused(error)),
+            Err(error) => Err(plain(error)),
         }
     }
 
     /// Goes on with the indexes that were being built (G1), table after table, until the server stops.
     pub(super) fn resume_indexes(&self, stopping: &watch::Receiver<bool>) {
-        let Some(documents) = &self.service.documents else { return };
+        let Some(documents) = self.service.opened.there() else { return };
         for database in documents.databases() {
             for name in documents.tables(&database) {
                 if *stopping.borrow() {
@@ -108,13 +107,5 @@ impl Shared {
                 }
             }
         }
-    }
-}
-
-/// The engine's own error, or the words of the documents.
-fn refused(error: TableError) -> Error {
-    match error {
-        TableError::Engine(error) => error,
-        error => Error::invalid(error.to_string()),
     }
 }

@@ -45,11 +45,12 @@ impl Service {
             Ok(None) => return done(Reply::Denied(Denial::WrongCredentials)),
             Err(reply) => return done(reply),
         };
-        let Some(documents) = &self.documents else {
-            return done(Reply::Failed("the engine of this server holds no documents".into()));
+        let documents = match self.opened.get() {
+            Ok(documents) => documents,
+            Err(error) => return done(refusal(&error, describe(&error))),
         };
         let most_bytes = self.config.max_range_bytes;
-        match (Call { request, documents, database, most_bytes }).run() {
+        match (Call { request, documents: &documents, database, most_bytes }).run() {
             Ok(Said { rows, commit: None }) => done(Reply::Rows(rows)),
             Ok(Said { rows, commit: Some(commit) }) => {
                 self.step(Ok(Outcome::Commit(commit, Reply::Rows(rows))))

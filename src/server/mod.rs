@@ -9,7 +9,7 @@
 //! execute, requests a request to a reply
 //! service           the data, and all that is known of it and of clients
 //! commands          those of Redis
-//! documents         what is asked of tables
+//! documents, opened what is asked of tables
 //! session, clients  what is known of a client, by itself and by others
 //! users, password, tokens, gate    who may do what, and who is let in
 //! upkeep, counting, slow_log, metrics, tally, rate, pause    what operators ask for
@@ -50,6 +50,7 @@ mod gate;
 mod long_range;
 mod metrics;
 mod muffle;
+mod opened;
 mod outcome;
 mod pass;
 mod password;

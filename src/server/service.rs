@@ -13,6 +13,7 @@ use super::cursors::Cursors;
 use super::failure::describe;
 use super::metrics::Metrics;
 use super::muffle::Muffle;
+use super::opened::Opened;
 use super::outcome::{Outcome, Refusal};
 use super::pause::Pause;
 use super::place::Place;
@@ -22,15 +23,14 @@ use super::snapshots::Snapshots;
 use super::stopper::Stopper;
 use super::tokens::Tokens;
 use super::users::Users;
+use crate::Result;
 use crate::dataset::Dataset;
 use crate::dataset::gather::Gather;
 use crate::dataset::txn::Txn;
-use crate::document::{self, Documents};
 use crate::protocol::Reply;
 use crate::store::{Commit, Room, StorageEngine};
 use crate::sync::plain::Mutex;
 use crate::sync::plain::atomic::AtomicU64;
-use crate::{Error, Result};
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -43,8 +43,8 @@ pub(super) const LONG_BYTES: usize = 256 << 10;
 /// Everything that is behind the doors.
 pub(super) struct Service {
     pub(super) data: Dataset,
-    /// Tables of documents, on an engine that can hold them.
-    pub(super) documents: Option<Documents>,
+    /// Tables of documents, from when somebody first asks for one.
+    pub(super) opened: Opened,
     pub(super) users: Users,
     pub(super) tokens: Tokens,
     /// Logins that failed.
@@ -65,16 +65,6 @@ pub(super) struct Service {
     pub(super) budget: Arc<Budget>,
     /// Held by a long write (X4).
     pub(super) writing_long: Mutex<()>,
-}
-
-/// The documents of an engine that can hold some, and that was not opened for reading only.
-fn open_documents(engine: &Arc<dyn StorageEngine>) -> Result<Option<Documents>> {
-    match Documents::open(Arc::clone(engine)) {
-        Ok(documents) => Ok(Some(documents)),
-        Err(document::Error::Engine(Error::InvalidArgument { .. } | Error::ReadOnly { .. })) => Ok(None),
-        Err(document::Error::Engine(error)) => Err(error),
-        Err(error) => Err(Error::invalid(format!("the documents could not be opened: {error}"))),
-    }
 }
 
 /// What became of gathered writes.
@@ -101,10 +91,10 @@ impl Service {
         budget: Arc<Budget>,
         stopper: Stopper,
     ) -> Result<Service> {
-        let documents = open_documents(&engine)?;
+        let opened = Opened::new(&engine)?;
         Ok(Service {
             data: Dataset::open(engine, config.max_range_bytes)?,
-            documents,
+            opened,
             users: Users::new(&config.users)?,
             tokens: Tokens::new(config.token_life),
             denied: Muffle::new(),
