@@ -90,7 +90,7 @@ impl Args {
     pub fn settings(&self, group: Group) -> Settings {
         let durability = match group {
             Group::Sync => Durability::Sync,
-            Group::Os => Durability::Os,
+            Group::Load | Group::Use => Durability::Os,
         };
         Settings { durability, memory_mib: self.memory_mib, text: self.text }
     }

@@ -40,15 +40,19 @@ impl Child<'_> {
         let packages = Packages::read(&self.args.packages)?;
         let mut round = Round::new(&packages, self.args.limits());
         let settings = self.args.settings(self.group);
-        if self.dir.exists() {
-            std::fs::remove_dir_all(&self.dir)?;
+        if let Some(load) = self.group.load() {
+            if self.dir.exists() {
+                std::fs::remove_dir_all(&self.dir)?;
+            }
+            std::fs::create_dir_all(&self.dir)?;
+            let engine = E::create(&self.dir, &settings, &packages.columns)?;
+            self.measure(&engine, &mut round, load)?;
+            engine.close()?;
         }
-        std::fs::create_dir_all(&self.dir)?;
-        let engine = E::create(&self.dir, &settings, &packages.columns)?;
-        self.measure(&engine, &mut round, self.group.load())?;
-        engine.close()?;
         let engine = E::open(&self.dir, &settings)?;
-        round.warm_up(&engine)?;
+        if !self.group.rest().is_empty() {
+            round.warm_up(&engine)?;
+        }
         for work in self.group.rest() {
             self.measure(&engine, &mut round, *work)?;
         }

@@ -23,7 +23,7 @@ pub fn run(args: &Args) -> Result<()> {
         let first = round as usize % engines.len();
         engines.rotate_left(first);
         for group in Group::ALL {
-            for engine in engines.iter().filter(|engine| group == Group::Os || engine.syncs()) {
+            for engine in engines.iter().filter(|engine| group != Group::Sync || engine.syncs()) {
                 let ended = child(*engine, group, round, &mut |line| {
                     let record: Record =
                         serde_json::from_str(line).context("a child printed something else")?;
@@ -40,7 +40,7 @@ pub fn run(args: &Args) -> Result<()> {
                     failures.push(failure);
                 }
                 let dir = folder(args, *engine);
-                if dir.exists() {
+                if group != Group::Load && dir.exists() {
                     std::fs::remove_dir_all(dir)?;
                 }
             }

@@ -32,11 +32,15 @@ pub enum Work {
     Update,
 }
 
-/// Pieces of work that are done one after the other in one process, on one new database.
+/// Pieces of work that are done one after the other in one process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Group {
+    /// What is synced, on a new database.
     Sync,
-    Os,
+    /// The other load, into a new database.
+    Load,
+    /// All that is done on what [`Group::Load`] left.
+    Use,
 }
 
 /// Documents of a transaction of a load.
@@ -67,20 +71,23 @@ impl Work {
 }
 
 impl Group {
-    pub const ALL: [Group; 2] = [Group::Sync, Group::Os];
+    pub const ALL: [Group; 3] = [Group::Sync, Group::Load, Group::Use];
 
-    /// What is done in it after the load.
-    pub fn rest(self) -> &'static [Work] {
+    /// The load into a new database; `None` in a group that works on what another left.
+    pub fn load(self) -> Option<Work> {
         match self {
-            Group::Sync => &[Work::UpdateSync],
-            Group::Os => &[Work::Find, Work::Range, Work::Filter, Work::Update],
+            Group::Sync => Some(Work::LoadSync),
+            Group::Load => Some(Work::Load),
+            Group::Use => None,
         }
     }
 
-    pub fn load(self) -> Work {
+    /// What is done after that.
+    pub fn rest(self) -> &'static [Work] {
         match self {
-            Group::Sync => Work::LoadSync,
-            Group::Os => Work::Load,
+            Group::Sync => &[Work::UpdateSync],
+            Group::Load => &[],
+            Group::Use => &[Work::Find, Work::Range, Work::Filter, Work::Update],
         }
     }
 }
