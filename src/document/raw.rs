@@ -313,13 +313,19 @@ impl<'a> Raw<'a> {
             Part::String(bytes) => Value::String(text(bytes)?),
             Part::Array(mut list) => {
                 let depth = depth.checked_sub(1)?;
-                let values = list.by_ref().map(|value| value.tree(depth)).collect::<Option<_>>()?;
+                let mut values = Vec::with_capacity(list.count());
+                for value in list.by_ref() {
+                    values.push(value.tree(depth)?);
+                }
                 list.0.is_empty().then_some(Value::Array(values))?
             }
             Part::Object(mut members) => {
                 let depth = depth.checked_sub(1)?;
-                let member = |(name, value): (&[u8], Raw<'_>)| Some((text(name)?, value.tree(depth)?));
-                let values = members.by_ref().map(member).collect::<Option<_>>()?;
+                // Counted first: what grows by and by is moved, and moved again.
+                let mut values = Vec::with_capacity(members.count());
+                for (name, value) in members.by_ref() {
+                    values.push((text(name)?, value.tree(depth)?));
+                }
                 members.0.is_empty().then_some(Value::Object(values))?
             }
         })

@@ -114,18 +114,26 @@ impl Update {
     /// use for (U3), a place beyond the end of an array (U4), a number too long (U5), too deep a document (U6). The document is as
     /// it was.
     pub fn apply(&self, document: &mut Value) -> Result<bool, Refused> {
-        if !matches!(document, Value::Object(_)) {
-            return refuse("", "what is to be changed is no object");
-        }
-        let mut draft = document.clone();
-        let mut walk = Walk::new(self.renames);
-        if self.renames > 0 {
-            walk.take(&self.changes, &mut draft)?;
-        }
-        walk.change(&self.changes, &mut draft)?;
+        let draft = self.applied(document.clone())?;
         let differs = draft != *document;
         *document = draft;
         Ok(differs)
+    }
+
+    /// A document as it is afterwards; without a copy of it, for who needs no more what it was.
+    ///
+    /// # Errors
+    /// As [`Update::apply`].
+    pub fn applied(&self, mut document: Value) -> Result<Value, Refused> {
+        if !matches!(document, Value::Object(_)) {
+            return refuse("", "what is to be changed is no object");
+        }
+        let mut walk = Walk::new(self.renames);
+        if self.renames > 0 {
+            walk.take(&self.changes, &mut document)?;
+        }
+        walk.change(&self.changes, &mut document)?;
+        Ok(document)
     }
 
     /// Whether the member of this name could get another value, be removed or added.

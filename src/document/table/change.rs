@@ -175,8 +175,7 @@ impl Table {
 
 /// A document as an update makes it.
 fn changed(shape: &Shape, old: Value, update: &Update) -> Result<Value> {
-    let mut new = old;
-    update.apply(&mut new).map_err(Error::Update)?;
+    let new = update.applied(old).map_err(Error::Update)?;
     match &shape.record.schema {
         Some(schema) => schema.partial(new).map_err(|errors| Error::Invalid(errors.to_value())),
         None => Ok(new),

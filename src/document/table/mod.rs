@@ -17,7 +17,7 @@ mod verify;
 mod write;
 
 pub use build::Progress;
-pub use read::{Cursor, Explanation, Page, Typed};
+pub use read::{Cursor, Document, Explanation, Page, Typed};
 pub use verify::Verified;
 pub use write::{Pending, Updated, Upsert};
 

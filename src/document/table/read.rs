@@ -29,6 +29,41 @@ pub struct Cursor {
     failed: bool,
 }
 
+/// A document as it is stored: its members are looked for when they are asked for, and no tree is made of it.
+#[derive(Debug, Clone)]
+pub struct Document {
+    row: Row,
+    bytes: Slice,
+}
+
+impl Document {
+    /// Its bytes, to be read.
+    #[must_use]
+    pub fn raw(&self) -> Raw<'_> {
+        Raw::of(&self.bytes).unwrap_or(Raw::NULL)
+    }
+
+    /// As a tree.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`].
+    pub fn to_value(&self) -> Result<Value> {
+        self.raw().to_value().ok_or_else(|| self.damaged())
+    }
+
+    /// Appends it as JSON.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`].
+    pub fn write_json(&self, out: &mut String) -> Result<()> {
+        self.raw().write_json(out).ok_or_else(|| self.damaged())
+    }
+
+    fn damaged(&self) -> Error {
+        Error::Damaged(format!("the document {}", self.row.0))
+    }
+}
+
 /// The documents that a query asks for, as a type of one's own.
 pub struct Typed<T>(Cursor, String, PhantomData<T>);
 
@@ -244,6 +279,30 @@ impl Cursor {
             Some(projection) => projection.apply(value),
             None => value,
         })
+    }
+
+    /// The next document whole, whatever the query shows of it, as it is stored: the way to look at much of which little is needed.
+    ///
+    /// ```
+    /// # use siltstone::{document::Documents, store::MemoryEngine};
+    /// # use serde_json::json;
+    /// # let documents = Documents::open(std::sync::Arc::new(MemoryEngine::new()))?;
+    /// let users = documents.create_table("shop", "user", None)?;
+    /// users.insert(json!({"name": "Ada", "age": 36}))?;
+    /// let mut found = users.find(json!({"age": 36}))?;
+    /// let ada = found.next_document()?.unwrap();
+    /// assert_eq!(ada.raw().get("name").unwrap().text(), Some("Ada"));
+    /// assert!(found.next_document()?.is_none());
+    /// # Ok::<(), siltstone::document::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As the iterator.
+    pub fn next_document(&mut self) -> Result<Option<Document>> {
+        let Some((row, bytes)) = self.advance()? else { return Ok(None) };
+        raw(&bytes, row)?;
+        self.last = Some((row, bytes.clone()));
+        Ok(Some(Document { row, bytes }))
     }
 
     /// Appends the next document as JSON, without making a tree of it if all of it is shown; false when there is none.

@@ -7,6 +7,7 @@ use super::{Durability, Engine, Question, RANGE, Settings};
 use crate::packages::{KEY, Kind};
 use anyhow::{Context, Result, bail};
 use serde_json::json;
+use siltstone::document::raw::Raw;
 use siltstone::document::value::Value;
 use siltstone::document::{Documents, Query, Table};
 use siltstone::store::LsmEngine;
@@ -86,15 +87,15 @@ impl Engine for Siltstone {
                 Query::new(json!({"Size": {"$gt": size}, "Maintainer": maintainer}))
             }
         };
-        for found in self.table.find(query)? {
-            let document = found?;
+        let mut found = self.table.find(query)?;
+        let mut text = String::new();
+        while let Some(document) = found.next_document()? {
             if self.text {
-                black_box(document.to_string());
+                text.clear();
+                document.write_json(&mut text)?;
+                black_box(&text);
             }
-            match document.get(KEY) {
-                Some(Value::String(key)) => visit(key),
-                _ => bail!("a document has no key"),
-            }
+            visit(document.raw().get(KEY).and_then(Raw::text).context("a document has no key")?);
         }
         Ok(())
     }
