@@ -23,8 +23,8 @@ use super::value::{Number, Value};
 pub const MOST_INDEXES: usize = 64;
 /// How many characters the name of an index may have.
 pub const MOST_NAME: usize = 64;
-/// The member that names a document, and its index.
-pub const PK: &str = "pk";
+/// The member that names a document; its index is called the same.
+pub use super::schema::PK;
 
 /// An index that is wanted, or is there.
 ///

@@ -196,10 +196,13 @@ impl Documents {
         let mut batch = store.batch();
         batch.within(store.keyspace).delete(keys::of_table(database, table));
         store.delete_all(&mut batch, &all);
-        // Who looks for it from here on finds none; who has it finds that it is gone (table T2).
-        gone.close();
-        self.0.tables.write().remove(&(database.to_owned(), table.to_owned()));
+        // Before it is written (table T2): whoever has the table finds that it is gone.
+        gone.set_gone(true);
         let written = store.engine.write(batch, None);
+        match &written {
+            Ok(_) => _ = self.0.tables.write().remove(&(database.to_owned(), table.to_owned())),
+            Err(_) => gone.set_gone(false),
+        }
         drop(held);
         Ok(written?.wait()?)
     }

@@ -19,7 +19,7 @@ use super::keys::TableId;
 use super::path::Path;
 use super::projection::Projection;
 use super::sort::Sort;
-use super::value::{MAX_DEPTH, Value};
+use super::value::Value;
 use std::fmt::Write;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -180,18 +180,3 @@ fn place(page: &str, stamp: u64) -> Result<Vec<u8>, Refused> {
         None => refuse("after", "this is not what a page gave"),
     }
 }
-
-/// Whether a value is no deeper than a document may be. Values that were parsed never are.
-pub(super) fn is_deeper(value: &Value, most: usize) -> bool {
-    let Some(left) = most.checked_sub(1) else {
-        return matches!(value, Value::Array(_) | Value::Object(_));
-    };
-    match value {
-        Value::Array(list) => list.iter().any(|value| is_deeper(value, left)),
-        Value::Object(members) => members.iter().any(|(_, value)| is_deeper(value, left)),
-        _ => false,
-    }
-}
-
-/// The depth of documents.
-pub(super) const DEPTH: usize = MAX_DEPTH;

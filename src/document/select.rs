@@ -6,7 +6,7 @@
 //!      looked at instead; a sort of too much is refused.
 
 use super::error::{Error, Result};
-use super::filter::{Filter, Refused};
+use super::filter::Refused;
 use super::index::Index;
 use super::keys::{self, Row, TableId};
 use super::plan::{IndexPlan, Part, Plan, plan};
@@ -43,9 +43,7 @@ pub(super) struct Reads {
 /// The documents, in order.
 pub(super) struct Selection {
     ground: Ground,
-    filter: Filter,
-    sort: Sort,
-    after: Option<Vec<u8>>,
+    pub(super) asked: Asked,
     source: Source,
     pub(super) plan: Plan,
     /// The name of the index that is used.
@@ -88,6 +86,32 @@ impl Ground {
         let scan = Scan::between(Included(&from), to);
         Ok(self.view.range(self.keyspace, if backwards { scan.reversed() } else { scan })?)
     }
+
+    /// The row of the only entry there can be, if it is there.
+    fn only_row(&self, plan: &IndexPlan, index: &Index) -> Result<Option<Row>> {
+        let Some(part) = plan.parts.first() else { return Ok(None) };
+        let key = [&keys::index(self.table, index.id)[..], &part.from].concat();
+        let found = self.view.find(self.keyspace, &key)?;
+        found.map(|found| Ok(entry(index, &key, &found.value)?.0)).transpose()
+    }
+
+    /// The rows of the parts of an index, ascending; `None` when there are too many.
+    fn rows_of(&self, plan: &IndexPlan, index: &Index, reads: &mut Reads) -> Result<Option<Vec<Row>>> {
+        let mut rows = Vec::new();
+        for part in &plan.parts {
+            for found in self.part(index, part, false)? {
+                let (key, value) = found?;
+                reads.keys += 1;
+                rows.push(entry(index, &key, &value)?.0);
+                if rows.len() > MOST_ROWS {
+                    return Ok(None);
+                }
+            }
+        }
+        rows.sort_unstable();
+        rows.dedup();
+        Ok(Some(rows))
+    }
 }
 
 /// The value of a document, which is one if nobody wrote but we.
@@ -101,12 +125,14 @@ fn entry(index: &Index, key: &[u8], value: &[u8]) -> Result<(Row, bool)> {
 
 impl Selection {
     /// Decides how to find the documents, and begins.
-    pub(super) fn start(ground: Ground, indexes: &[Index], asked: &Asked) -> Result<Selection> {
-        let mut selection = Selection::nothing(ground, asked, plan(&asked.filter, &asked.sort, indexes));
-        let index = match &selection.plan {
+    pub(super) fn start(ground: Ground, indexes: &[Index], asked: Asked) -> Result<Selection> {
+        let plan = plan(&asked.filter, &asked.sort, indexes);
+        let index = match &plan {
             Plan::Index(plan) => indexes.get(plan.at).map(|index| (plan.clone(), index)),
             Plan::Scan => None,
         };
+        let source = Source::Rows(Vec::new().into_iter());
+        let mut selection = Selection { ground, asked, source, plan, index: None, reads: Reads::default() };
         let in_order = match index {
             Some((plan, index)) => {
                 selection.index = Some(index.name.clone());
@@ -115,22 +141,15 @@ impl Selection {
             None => selection.by_scan()?,
         };
         if !in_order {
-            selection.sort_all(asked)?;
+            selection.sort_all()?;
         }
         Ok(selection)
     }
 
-    /// Before it was looked for anything.
-    fn nothing(ground: Ground, asked: &Asked, plan: Plan) -> Selection {
-        let (filter, sort, after) = (asked.filter.clone(), asked.sort.clone(), asked.after.clone());
-        let source = Source::Found(Vec::new().into_iter());
-        Selection { ground, filter, sort, after, source, plan, index: None, reads: Reads::default() }
-    }
-
     /// Whether what comes is in order.
     fn by_scan(&mut self) -> Result<bool> {
-        let in_order = self.sort.is_empty();
-        let after = self.after.as_deref().filter(|_| in_order).and_then(keys::row_of);
+        let in_order = self.asked.sort.is_empty();
+        let after = self.asked.after.as_deref().filter(|_| in_order).and_then(keys::row_of);
         let from = after.map_or(Row(0), |Row(row)| Row(row.saturating_add(1)));
         self.source = Source::All(self.ground.rows(from)?);
         Ok(in_order)
@@ -139,41 +158,34 @@ impl Selection {
     /// Whether what comes is in order.
     fn by_index(&mut self, plan: &IndexPlan, index: &Index) -> Result<bool> {
         if plan.is_key {
-            self.source = Source::Rows(self.by_key(plan, index)?.into_iter());
+            let row = self.ground.only_row(plan, index)?;
+            self.reads.keys += u64::from(row.is_some());
+            self.source = Source::Rows(row.into_iter().collect::<Vec<_>>().into_iter());
             return Ok(true);
         }
-        if plan.sorted || (self.sort.is_empty() && plan.in_row_order) {
+        if plan.sorted || (self.asked.sort.is_empty() && plan.in_row_order) {
             self.source = match &plan.parts[..] {
                 [part] => {
                     let part = self.rest(part, plan);
                     Source::Entries(self.ground.part(index, &part, plan.backwards)?, index.clone())
                 }
-                _ => Source::Found(Vec::new().into_iter()),
+                _ => Source::Rows(Vec::new().into_iter()),
             };
             return Ok(true);
         }
-        let Some(rows) = self.rows(plan, index)? else {
+        let Some(rows) = self.ground.rows_of(plan, index, &mut self.reads)? else {
             (self.plan, self.index) = (Plan::Scan, None);
             return self.by_scan();
         };
         self.source = Source::Rows(rows.into_iter());
-        Ok(self.sort.is_empty())
-    }
-
-    /// The row of the only entry there can be, if it is there.
-    fn by_key(&mut self, plan: &IndexPlan, index: &Index) -> Result<Vec<Row>> {
-        let Some(part) = plan.parts.first() else { return Ok(Vec::new()) };
-        let key = [&keys::index(self.ground.table, index.id)[..], &part.from].concat();
-        let found = self.ground.view.find(self.ground.keyspace, &key)?;
-        self.reads.keys += u64::from(found.is_some());
-        found.map(|found| Ok(entry(index, &key, &found.value)?.0)).into_iter().collect()
+        Ok(self.asked.sort.is_empty())
     }
 
     /// What of a part lies behind the last page, if that can be said; it is looked at once more.
     fn rest(&self, part: &Part, plan: &IndexPlan) -> Part {
         let mut part = part.clone();
         // All columns are of the sort, so its key is the entry's.
-        if let Some(after) = self.after.as_ref().filter(|_| plan.sorted && plan.columns == 0) {
+        if let Some(after) = self.asked.after.as_ref().filter(|_| plan.sorted && plan.columns == 0) {
             match plan.backwards {
                 false => part.from = part.from.max(after.clone()),
                 true => part.to = behind_prefix(&after.iter().map(|byte| !byte).collect::<Vec<_>>()),
@@ -182,32 +194,15 @@ impl Selection {
         part
     }
 
-    /// The rows of the parts of an index, ascending; `None` when there are too many.
-    fn rows(&mut self, plan: &IndexPlan, index: &Index) -> Result<Option<Vec<Row>>> {
-        let mut rows = Vec::new();
-        for part in &plan.parts {
-            for found in self.ground.part(index, part, false)? {
-                let (key, value) = found?;
-                self.reads.keys += 1;
-                rows.push(entry(index, &key, &value)?.0);
-                if rows.len() > MOST_ROWS {
-                    return Ok(None);
-                }
-            }
-        }
-        rows.sort_unstable();
-        rows.dedup();
-        Ok(Some(rows))
-    }
-
     /// Looks at all there are, and keeps those that are wanted in order.
-    fn sort_all(&mut self, asked: &Asked) -> Result<()> {
+    fn sort_all(&mut self) -> Result<()> {
         // One more tells that something follows.
-        let most = asked.limit.map(|limit| asked.skip.saturating_add(limit).saturating_add(1));
+        let skip = self.asked.skip;
+        let most = self.asked.limit.map(|limit| skip.saturating_add(limit).saturating_add(1));
         let most = most.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
         let (mut kept, mut bytes) = (BinaryHeap::new(), 0);
         while let Some((row, document)) = self.advance()? {
-            let key = self.sort.key(raw(&document, row)?, row);
+            let key = self.asked.sort.key(raw(&document, row)?, row);
             bytes += key.len() + size_of::<Vec<u8>>();
             kept.push(key);
             if kept.len() > most {
@@ -222,7 +217,7 @@ impl Selection {
             }
         }
         let sorted = kept.into_sorted_vec();
-        let rows: Vec<Row> = sorted.iter().filter_map(|key| self.sort.row(key)).collect();
+        let rows: Vec<Row> = sorted.iter().filter_map(|key| self.asked.sort.row(key)).collect();
         self.source = Source::Found(rows.into_iter());
         Ok(())
     }
@@ -235,7 +230,7 @@ impl Selection {
                 return Ok(Some((row, document)));
             }
             let raw = raw(&document, row)?;
-            if self.filter.matches(raw) && !self.is_before(raw, row) {
+            if self.asked.filter.matches(raw) && !self.is_before(raw, row) {
                 return Ok(Some((row, document)));
             }
         }
@@ -243,7 +238,7 @@ impl Selection {
 
     /// Whether it was on the page before, or lies before that.
     fn is_before(&self, document: Raw<'_>, row: Row) -> bool {
-        self.after.as_ref().is_some_and(|after| self.sort.key(document, row) <= *after)
+        self.asked.after.as_ref().is_some_and(|after| self.asked.sort.key(document, row) <= *after)
     }
 
     fn candidate(&mut self) -> Result<Option<(Row, Slice)>> {
@@ -279,12 +274,14 @@ impl Selection {
         }
         let Plan::Index(plan) = plan(&asked.filter, &Sort::default(), indexes) else { return Ok(None) };
         let Some(index) = indexes.get(plan.at) else { return Ok(None) };
-        let mut selection = Selection::nothing(ground.clone(), asked, Plan::Scan);
-        if plan.is_key { selection.by_key(&plan, index).map(Some) } else { selection.rows(&plan, index) }
+        match plan.is_key {
+            true => Ok(Some(ground.only_row(&plan, index)?.into_iter().collect())),
+            false => ground.rows_of(&plan, index, &mut Reads::default()),
+        }
     }
 
     /// How many there are, if the index alone can tell.
-    pub(super) fn count(ground: &Ground, indexes: &[Index], asked: &Asked) -> Result<Option<(u64, Reads)>> {
+    pub(super) fn count(ground: &Ground, indexes: &[Index], asked: &Asked) -> Result<Option<u64>> {
         if asked.after.is_some() {
             return Ok(None);
         }
@@ -302,6 +299,6 @@ impl Selection {
                 keys += 1;
             }
         }
-        Ok(Some((keys, Reads { keys, documents: 0 })))
+        Ok(Some(keys))
     }
 }

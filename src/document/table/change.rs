@@ -4,7 +4,7 @@
 //!      search holds nobody up, nothing is changed that is not asked for at that moment, and no change is lost.
 
 use super::write::{Changes, Pending, Updated, Upsert, encode, invalid};
-use super::{Shape, Table, pk_of};
+use super::{Shape, Table};
 use crate::document::catalogue::PK;
 use crate::document::error::{Error, Result};
 use crate::document::keys::Row;
@@ -147,12 +147,12 @@ impl Table {
         if let Some(rows) = Selection::candidates(&ground, &shape.indexes, &asked)? {
             return Ok((asked, rows));
         }
-        let mut selection = Selection::start(ground, &shape.indexes, &asked)?;
         let skip = usize::try_from(asked.skip).unwrap_or(usize::MAX);
         let limit = asked.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        let mut selection = Selection::start(ground, &shape.indexes, asked)?;
         let all = std::iter::from_fn(|| selection.advance().transpose());
         let rows = all.skip(skip).take(limit).map(|found| Ok(found?.0)).collect::<Result<_>>()?;
-        Ok((asked, rows))
+        Ok((selection.asked, rows))
     }
 
     /// The document that takes the place of another.
@@ -160,7 +160,7 @@ impl Table {
         let Value::Object(mut members) = new.clone() else {
             return Err(invalid("_schema", "Invalid input type."));
         };
-        let pk = pk_of(&old).cloned().unwrap_or(Value::Null);
+        let pk = old.get(PK).cloned().unwrap_or(Value::Null);
         match new.get(PK) {
             Some(other) if *other != pk => {
                 let (database, table) = self.name.clone();

@@ -22,11 +22,11 @@ pub use verify::Verified;
 pub use write::{Pending, Updated, Upsert};
 
 use super::Store;
-use super::catalogue::{self, PK, collation};
+use super::catalogue::{self, collation};
 use super::collation::Collation;
 use super::error::{Error, Result};
 use super::index::Index;
-use super::keys::{self, Row, TableId};
+use super::keys::{Row, TableId};
 use super::path::Path;
 use super::query::{Asked, Query};
 use super::schema::Schema;
@@ -111,10 +111,10 @@ impl Table {
         self.state.shape.load().record.id
     }
 
-    /// From now on there is no such table for those who still have it.
-    pub(super) fn close(&self) {
+    /// From now on there is no such table for those who still have it, or there is again.
+    pub(super) fn set_gone(&self, gone: bool) {
         let shape = self.state.shape.load_full();
-        self.state.shape.store(Arc::new(Shape { gone: true, ..Shape::new(shape.record.clone()) }));
+        self.state.shape.store(Arc::new(Shape { gone, ..Shape::new(shape.record.clone()) }));
     }
 
     /// Takes the lock of the table.
@@ -148,14 +148,4 @@ impl Table {
     fn no_table(&self) -> Error {
         Error::NoTable { table: self.name.1.clone() }
     }
-}
-
-/// The name of a document.
-fn pk_of(document: &Value) -> Option<&Value> {
-    document.get(PK)
-}
-
-/// A row as a key.
-fn row_key(table: TableId, row: Row) -> [u8; 14] {
-    keys::row(table, row)
 }

@@ -8,7 +8,7 @@ use crate::document::keys::Row;
 use crate::document::order;
 use crate::document::path::Path;
 use crate::document::plan::Plan;
-use crate::document::query::{Asked, Query};
+use crate::document::query::Query;
 use crate::document::raw::Raw;
 use crate::document::select::{Reads, Selection, raw};
 use crate::document::value::{Kind, Value};
@@ -22,7 +22,6 @@ const MOST_DISTINCT: usize = 64 << 20;
 /// The documents that a query asks for, as they were when it was asked.
 pub struct Cursor {
     selection: Selection,
-    asked: Asked,
     skip: u64,
     left: u64,
     last: Option<(Row, Slice)>,
@@ -122,9 +121,9 @@ impl Table {
     pub fn find(&self, query: impl Into<Query>) -> Result<Cursor> {
         let (shape, ground) = self.stand()?;
         let asked = self.asked(&shape, &query.into())?;
-        let selection = Selection::start(ground, &shape.indexes, &asked)?;
         let (skip, left) = (asked.skip, asked.limit.unwrap_or(u64::MAX));
-        Ok(Cursor { selection, asked, skip, left, last: None, failed: false })
+        let selection = Selection::start(ground, &shape.indexes, asked)?;
+        Ok(Cursor { selection, skip, left, last: None, failed: false })
     }
 
     /// The first of them, if there is one.
@@ -176,11 +175,12 @@ impl Table {
         let query = Query { sort: Value::Null, projection: Value::Null, ..query.into() };
         let (shape, ground) = self.stand()?;
         let asked = self.asked(&shape, &query)?;
-        let (count, _) = match Selection::count(&ground, &shape.indexes, &asked)? {
-            Some(counted) => counted,
-            None => count_documents(Selection::start(ground, &shape.indexes, &asked)?)?,
+        let (skip, limit) = (asked.skip, asked.limit.unwrap_or(u64::MAX));
+        let count = match Selection::count(&ground, &shape.indexes, &asked)? {
+            Some(count) => count,
+            None => count_documents(Selection::start(ground, &shape.indexes, asked)?)?,
         };
-        Ok(count.saturating_sub(asked.skip).min(asked.limit.unwrap_or(u64::MAX)))
+        Ok(count.saturating_sub(skip).min(limit))
     }
 
     /// The different values that lie at a path in the documents, elements of arrays each by itself, in their order.
@@ -231,7 +231,7 @@ impl Table {
             returned += 1;
         }
         let Reads { keys, documents } = cursor.selection.reads;
-        let unsorted = cursor.asked.sort.is_empty();
+        let unsorted = cursor.selection.asked.sort.is_empty();
         let (bounded_columns, in_order) = match &cursor.selection.plan {
             Plan::Scan => (0, unsorted),
             Plan::Index(plan) => (plan.columns, plan.sorted || unsorted),
@@ -251,12 +251,12 @@ impl Table {
     }
 }
 
-fn count_documents(mut selection: Selection) -> Result<(u64, Reads)> {
+fn count_documents(mut selection: Selection) -> Result<u64> {
     let mut count = 0;
     while selection.advance()?.is_some() {
         count += 1;
     }
-    Ok((count, selection.reads))
+    Ok(count)
 }
 
 impl Cursor {
@@ -275,7 +275,7 @@ impl Cursor {
     fn show(&self, row: Row, document: &[u8]) -> Result<Value> {
         let value = raw(document, row)?.to_value();
         let value = value.ok_or_else(|| Error::Damaged(format!("the document {}", row.0)))?;
-        Ok(match &self.asked.projection {
+        Ok(match &self.selection.asked.projection {
             Some(projection) => projection.apply(value),
             None => value,
         })
@@ -311,7 +311,7 @@ impl Cursor {
     /// As the iterator.
     pub fn next_json(&mut self, out: &mut String) -> Result<bool> {
         let Some((row, document)) = self.advance()? else { return Ok(false) };
-        if self.asked.projection.is_some() {
+        if self.selection.asked.projection.is_some() {
             out.push_str(&self.show(row, &document)?.to_string());
         } else {
             let written = raw(&document, row)?.write_json(out);
@@ -332,8 +332,8 @@ impl Cursor {
             return Ok(None);
         }
         self.left = 0;
-        let key = self.asked.sort.key(raw(&document, row)?, row);
-        Ok(Some(self.asked.page(&key)))
+        let key = self.selection.asked.sort.key(raw(&document, row)?, row);
+        Ok(Some(self.selection.asked.page(&key)))
     }
 }
 

@@ -3,14 +3,13 @@
 //! (W1) Whether a value of a unique index is free is judged by what is there when the batch is made, under the lock of the table, less
 //!      what the batch takes away, plus what it puts before: so the documents of one batch meet each other as well.
 
-use super::{Shape, Table, pk_of, row_key};
+use super::{Shape, Table};
 use crate::document::catalogue::PK;
 use crate::document::error::{Error, Result};
 use crate::document::index::{Column, Entry, Index};
 use crate::document::keys::{self, Row};
-use crate::document::query::{DEPTH, is_deeper};
 use crate::document::raw::{Encoded, Raw};
-use crate::document::value::{Kind, MAX_BYTES, Malformed, Value};
+use crate::document::value::{Kind, MAX_BYTES, MAX_DEPTH, Malformed, Value};
 use crate::store::Commit;
 use crate::{Slice, WriteBatch};
 use serde::Serialize;
@@ -145,7 +144,7 @@ impl Table {
             Some(schema) => schema.insertion(document).map_err(|errors| Error::Invalid(errors.to_value()))?,
             None => document,
         };
-        let pk = pk_of(&document).map(Value::kind);
+        let pk = document.get(PK).map(Value::kind);
         let is_named = pk.is_some();
         let document = match (document, pk) {
             (_, Some(Kind::Null | Kind::Array | Kind::Object)) => {
@@ -176,8 +175,8 @@ pub(super) fn invalid(member: &str, why: &str) -> Error {
 }
 
 fn check_depth(document: &Value) -> Result<()> {
-    if is_deeper(document, DEPTH) {
-        return Err(Error::TooLarge(format!("values lie deeper than {DEPTH} in each other")));
+    if document.depth() > MAX_DEPTH {
+        return Err(Error::TooLarge(format!("values lie deeper than {MAX_DEPTH} in each other")));
     }
     Ok(())
 }
@@ -245,7 +244,7 @@ impl<'t> Changes<'t> {
     pub(super) fn remove(&mut self, row: Row, old: Raw<'_>) -> Result<()> {
         self.write_entries(row, Some(old), None, Ask::Yes)?;
         let store = &self.table.store;
-        self.batch.within(store.keyspace).delete(row_key(self.shape.record.id, row));
+        self.batch.within(store.keyspace).delete(keys::row(self.shape.record.id, row));
         check_batch(self.batch.byte_len())
     }
 
@@ -256,7 +255,7 @@ impl<'t> Changes<'t> {
     }
 
     fn put(&mut self, row: Row, document: &Encoded) -> Result<()> {
-        let key = row_key(self.shape.record.id, row);
+        let key = keys::row(self.shape.record.id, row);
         self.batch.within(self.table.store.keyspace).put(key, document.bytes());
         check_batch(self.batch.byte_len())
     }
@@ -327,7 +326,7 @@ impl<'t> Changes<'t> {
 
     /// Somebody else has the value that the document of a row has in an index.
     fn not_unique(&self, at: usize, row: Row) -> Error {
-        let key = row_key(self.shape.record.id, row);
+        let key = keys::row(self.shape.record.id, row);
         let document = self.batch.iter().find(|(other, _)| **other == key).and_then(|(_, value)| value);
         match (self.shape.indexes.get(at), document.and_then(Raw::of)) {
             (Some(index), Some(document)) => not_unique(index, document),
@@ -357,7 +356,7 @@ impl Table {
 
     /// The document of a row, as it is now.
     pub(super) fn document(&self, row: Row) -> Result<Option<Slice>> {
-        self.store.find(&row_key(self.id(), row))
+        self.store.find(&keys::row(self.id(), row))
     }
 }
 

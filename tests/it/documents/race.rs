@@ -176,6 +176,7 @@ fn only_the_last_opening_writes() {
     assert!(matches!(old.insert(json!({"mail": "c"})), Err(Error::Superseded)));
     assert!(matches!(first.create_table("shop", "x", None), Err(Error::Superseded)));
     assert!(matches!(first.drop_table("shop", "user"), Err(Error::Superseded)));
+    assert_eq!(old.count(Value::Null).unwrap(), 2, "what was not dropped is there");
     assert_eq!(new.count(Value::Null).unwrap(), 2);
 }
 
