@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 use siltstone::Db;
+use siltstone::document::raw::Encoded;
 use siltstone::document::value::Value;
 use siltstone::document::{Documents, Error, keys};
 use siltstone::store::LsmEngine;
@@ -66,6 +67,11 @@ pub fn reason(error: &Error) -> String {
 /// Whether nothing but this document, or this request, is wrong.
 pub fn is_refusal(error: &Error) -> bool {
     !matches!(error, Error::Engine(_) | Error::Superseded | Error::Damaged(_) | Error::Busy { .. })
+}
+
+/// A text as a document.
+pub fn document(text: &str) -> Result<Encoded, String> {
+    Encoded::parse(text).map_err(|malformed| format!("no JSON: {malformed}"))
 }
 
 /// A text as a value.

@@ -1,5 +1,6 @@
 //! Values out of what Rust programs have, and back.
 
+use super::raw::Encoded;
 use super::value::{Malformed, Number, Value};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -24,8 +25,7 @@ impl Value {
     /// # Errors
     /// It has no form in JSON, or is deeper or longer than a document may be.
     pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Value, Malformed> {
-        let no_json = |_| Malformed { at: 0, why: "this has no form in JSON" };
-        Value::parse(&serde_json::to_string(value).map_err(no_json)?)
+        Value::parse(&text(value)?)
     }
 
     /// What serde makes of the value.
@@ -34,6 +34,32 @@ impl Value {
     /// It is not of that type, and why.
     pub fn to<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         serde_json::from_str(&self.to_string())
+    }
+}
+
+impl Encoded {
+    /// As [`Value::of`], as bytes.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn of_serde<T: Serialize + ?Sized>(value: &T) -> Result<Encoded, Malformed> {
+        Encoded::parse(&text(value)?)
+    }
+}
+
+fn text<T: Serialize + ?Sized>(value: &T) -> Result<String, Malformed> {
+    serde_json::to_string(value).map_err(|_| Malformed { at: 0, why: "this has no form in JSON" })
+}
+
+impl From<Value> for Encoded {
+    fn from(value: Value) -> Encoded {
+        Encoded::of(&value)
+    }
+}
+
+impl From<serde_json::Value> for Encoded {
+    fn from(value: serde_json::Value) -> Encoded {
+        Encoded::of(&Value::from(value))
     }
 }
 

@@ -159,6 +159,12 @@ impl Index {
         Some(self.entry(key, row, claims, exact))
     }
 
+    /// Whether its entries may be others when members are that `touches` tells.
+    pub(super) fn looks_at(&self, touches: impl Fn(&str) -> bool) -> bool {
+        let first = |column: &Column| column.path.names().next().is_some_and(&touches);
+        self.partial.is_some() || self.columns.iter().any(first)
+    }
+
     fn check_len(&self, key: usize) -> Result<(), Refused> {
         let len = key.saturating_sub(PREFIX + ROW);
         if len > MOST_BYTES {

@@ -18,6 +18,8 @@
 //! (R2) Bytes that are no value, which only somebody can have written who knows better, are never read out of bounds, and reading
 //!      them ends: what is no value is not there. [`Raw::to_value`] says that they are none.
 
+mod parse;
+
 use super::number::Decimal;
 use super::value::{Kind, MAX_DEPTH, Number, Value, write_string};
 
@@ -29,6 +31,8 @@ const STRING: u8 = 4;
 const ARRAY: u8 = 5;
 const OBJECT: u8 = 6;
 const INSTANT: u8 = 7;
+/// A tag and a length.
+const LONGEST_HEAD: usize = 6;
 /// With its tag.
 const INSTANT_LEN: usize = 9;
 
@@ -90,6 +94,29 @@ impl Encoded {
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// The bytes, to be had.
+    #[must_use]
+    pub(super) fn into_bytes(self) -> Box<[u8]> {
+        self.0
+    }
+
+    /// An object of what `content` appends, which has about so many bytes: names ([`push_text`]), each with the bytes of a value.
+    pub(super) fn object(capacity: usize, content: impl FnOnce(&mut Vec<u8>)) -> Encoded {
+        let mut bytes = Vec::with_capacity(capacity);
+        push_object(&mut bytes, content);
+        Encoded(bytes.into())
+    }
+
+    /// The one value that `content` appends, which has about so many bytes.
+    pub(super) fn built<E>(
+        capacity: usize,
+        content: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<Encoded, E> {
+        let mut bytes = Vec::with_capacity(capacity);
+        content(&mut bytes)?;
+        Ok(Encoded(bytes.into()))
+    }
 }
 
 /// Appends the bytes of a value.
@@ -97,32 +124,61 @@ pub fn encode(value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::Null => out.push(NULL),
         Value::Bool(value) => out.push(if *value { TRUE } else { FALSE }),
-        Value::Number(number) => push_bytes(NUMBER, number.text().as_bytes(), out),
-        Value::String(text) => push_bytes(STRING, text.as_bytes(), out),
+        Value::Number(number) => push_number(number.text(), out),
+        Value::String(text) => push_string(text, out),
         Value::Array(list) => {
             nested(ARRAY, out, |out| list.iter().for_each(|value| encode(value, out)));
         }
         Value::Object(members) => nested(OBJECT, out, |out| {
             for (name, value) in members {
-                push_length(name.len(), out);
-                out.extend_from_slice(name.as_bytes());
+                push_text(name.as_bytes(), out);
                 encode(value, out);
             }
         }),
     }
 }
 
+/// Appends the bytes of a string.
+pub(super) fn push_string(text: &str, out: &mut Vec<u8>) {
+    push_bytes(STRING, text.as_bytes(), out);
+}
+
+/// Appends the bytes of a number, as it is written.
+pub(super) fn push_number(text: &str, out: &mut Vec<u8>) {
+    push_bytes(NUMBER, text.as_bytes(), out);
+}
+
 fn push_bytes(tag: u8, bytes: &[u8], out: &mut Vec<u8>) {
     out.push(tag);
+    push_text(bytes, out);
+}
+
+/// Appends a length and so many bytes, which is what the name of a member is.
+pub(super) fn push_text(bytes: &[u8], out: &mut Vec<u8>) {
     push_length(bytes.len(), out);
     out.extend_from_slice(bytes);
 }
 
-/// Appends what `content` appends, and in front of it how long that is.
-fn nested(tag: u8, out: &mut Vec<u8>, content: impl FnOnce(&mut Vec<u8>)) {
+/// Appends an array of what `content` appends.
+pub(super) fn push_array<T>(out: &mut Vec<u8>, content: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+    nested(ARRAY, out, content)
+}
+
+/// Appends an object of what `content` appends: names ([`push_text`]), each with the bytes of a value.
+pub(super) fn push_object<T>(out: &mut Vec<u8>, content: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+    nested(OBJECT, out, content)
+}
+
+fn nested<T>(tag: u8, out: &mut Vec<u8>, content: impl FnOnce(&mut Vec<u8>) -> T) -> T {
     out.push(tag);
     let begin = out.len();
-    content(out);
+    let result = content(out);
+    seal(begin, out);
+    result
+}
+
+/// Puts in front of what was appended from here on how long that is.
+fn seal(begin: usize, out: &mut Vec<u8>) {
     let len = out.len() - begin;
     // The length is known last and stands first.
     push_length(len, out);
@@ -221,6 +277,64 @@ impl<'a> Raw<'a> {
             INSTANT => Kind::Instant,
             _ => Kind::Null,
         }
+    }
+
+    /// The same value, with bytes of its own.
+    #[must_use]
+    pub fn to_encoded(self) -> Encoded {
+        let mut bytes = Vec::with_capacity(self.len());
+        self.push_onto(&mut bytes);
+        Encoded(bytes.into())
+    }
+
+    /// About how many bytes it has.
+    pub(super) fn len(self) -> usize {
+        self.content.len() + LONGEST_HEAD
+    }
+
+    /// Appends its bytes.
+    pub(super) fn push_onto(self, out: &mut Vec<u8>) {
+        out.push(self.tag);
+        if matches!(self.tag, NUMBER | STRING | ARRAY | OBJECT) {
+            push_length(self.content.len(), out);
+        }
+        out.extend_from_slice(self.content);
+    }
+
+    /// How many arrays and objects lie in each other; 0 when it is none. What is deeper than a document may be is not looked at.
+    #[must_use]
+    pub fn depth(self) -> usize {
+        self.depth_within(MAX_DEPTH + 1)
+    }
+
+    fn depth_within(self, most: usize) -> usize {
+        let Some(most) = most.checked_sub(1) else { return 0 };
+        let inner = match self.part() {
+            Part::Array(list) => list.map(|value| value.depth_within(most)).max(),
+            Part::Object(members) => members.map(|(_, value)| value.depth_within(most)).max(),
+            _ => return 0,
+        };
+        1 + inner.unwrap_or(0)
+    }
+
+    /// Whether it is written alike, to the last digit.
+    pub(super) fn is_same(self, other: Raw<'_>) -> bool {
+        self.tag == other.tag && self.content == other.content
+    }
+
+    /// An object with one more member, which is the last one; it must not have it yet.
+    pub(super) fn with(self, name: &str, value: Raw<'_>) -> Encoded {
+        Encoded::object(self.len() + name.len() + value.len() + LONGEST_HEAD, |out| {
+            out.extend_from_slice(self.members().bytes());
+            push_text(name.as_bytes(), out);
+            value.push_onto(out);
+        })
+    }
+
+    /// The members of an object; of anything else none.
+    #[must_use]
+    pub fn members(self) -> Members<'a> {
+        Members(if self.tag == OBJECT { self.content } else { &[] })
     }
 
     /// The member of an object.
@@ -350,6 +464,13 @@ impl<'a> Iterator for Elements<'a> {
 /// The members of an object: their names and values.
 #[derive(Debug, Clone, Copy)]
 pub struct Members<'a>(&'a [u8]);
+
+impl<'a> Members<'a> {
+    /// The bytes of those that are left, names and values.
+    pub(super) fn bytes(self) -> &'a [u8] {
+        self.0
+    }
+}
 
 impl<'a> Iterator for Members<'a> {
     type Item = (&'a [u8], Raw<'a>);

@@ -43,6 +43,7 @@
 mod array;
 mod judge;
 mod operator;
+mod stored;
 mod walk;
 
 use super::filter::Refused;

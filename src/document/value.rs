@@ -5,7 +5,6 @@
 //! (V3) The text of a number is one that [`Decimal`] reads.
 
 use super::number::Decimal;
-use std::borrow::Cow;
 use std::fmt::{self, Display, Write};
 
 /// How deep values may lie in each other.
@@ -77,8 +76,13 @@ impl Number {
     /// `None` when the text is not a number of JSON, or is none that [`Decimal`] has.
     #[must_use]
     pub fn parse(text: &str) -> Option<Number> {
-        let is_number = is_plain(text) || Decimal::parse(text).is_some();
-        is_number.then(|| Number { text: text.into() })
+        Number::is_one(text).then(|| Number { text: text.into() })
+    }
+
+    /// Whether [`parse`](Self::parse) reads it.
+    #[must_use]
+    pub fn is_one(text: &str) -> bool {
+        is_plain(text) || Decimal::parse(text).is_some()
     }
 
     /// Of this value, written in the one way that [`Decimal`] has.
@@ -113,24 +117,6 @@ fn is_plain(text: &str) -> bool {
 }
 
 impl Value {
-    /// Reads a value, which is all of the text but for white space around it. A name that occurs twice has the last value, in the
-    /// first place.
-    ///
-    /// # Errors
-    /// It is no JSON, deeper than [`MAX_DEPTH`], or longer than [`MAX_BYTES`].
-    pub fn parse(text: &str) -> Result<Value, Malformed> {
-        if text.len() > MAX_BYTES {
-            return Err(Malformed { at: MAX_BYTES, why: "the document is longer than 16 MiB" });
-        }
-        let mut parser = Parser { text, at: 0 };
-        let value = parser.value(MAX_DEPTH)?;
-        parser.skip_space();
-        match parser.peek() {
-            None => Ok(value),
-            Some(_) => parser.fail("something follows the value"),
-        }
-    }
-
     /// What it is.
     #[must_use]
     pub fn kind(&self) -> Kind {
@@ -213,196 +199,6 @@ pub(super) fn write_string(text: &str, f: &mut impl Write) -> fmt::Result {
                 for unit in char.encode_utf16(&mut [0; 2]) {
                     write!(f, "\\u{unit:04x}")?;
                 }
-            }
-        }
-    }
-}
-
-/// How many bytes a string goes on with before one that ends it, escapes, or must not stand there. Eight at a time: most of a
-/// document is strings.
-fn plain_len(bytes: &[u8]) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let has_zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGH != 0;
-    let is_plain = |chunk: &[u8; 8]| {
-        let word = u64::from_le_bytes(*chunk);
-        let is_below = word.wrapping_sub(ONES * 0x20) & !word & HIGH != 0;
-        !(is_below || has_zero(word ^ (ONES * 0x22)) || has_zero(word ^ (ONES * 0x5c)))
-    };
-    let (chunks, _) = bytes.as_chunks::<8>();
-    let whole = 8 * chunks.iter().take_while(|chunk| is_plain(chunk)).count();
-    let rest = bytes.get(whole..).unwrap_or_default();
-    let is_plain = |byte: &u8| *byte >= 0x20 && *byte != b'"' && *byte != b'\\';
-    whole + rest.iter().take_while(|byte| is_plain(byte)).count()
-}
-
-/// A text, and how much of it is read.
-struct Parser<'a> {
-    text: &'a str,
-    at: usize,
-}
-
-impl<'a> Parser<'a> {
-    fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
-    }
-
-    fn fail<T>(&self, why: &'static str) -> Result<T, Malformed> {
-        Err(Malformed { at: self.at, why })
-    }
-
-    fn skip_space(&mut self) {
-        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
-            self.at += 1;
-        }
-    }
-
-    /// Passes over this byte, if it comes next.
-    fn take(&mut self, byte: u8) -> bool {
-        self.skip_space();
-        let found = self.peek() == Some(byte);
-        self.at += usize::from(found);
-        found
-    }
-
-    fn value(&mut self, depth: usize) -> Result<Value, Malformed> {
-        self.skip_space();
-        match self.peek() {
-            None => self.fail("the text ends where a value is expected"),
-            Some(b'"') => Ok(Value::String(self.string()?.into_owned())),
-            Some(b'[' | b'{') if depth == 0 => self.fail("values lie deeper than 100 in each other"),
-            Some(b'[') => self.array(depth - 1),
-            Some(b'{') => self.object(depth - 1),
-            Some(b'-' | b'0'..=b'9') => self.number(),
-            Some(_) => self.word(),
-        }
-    }
-
-    fn word(&mut self) -> Result<Value, Malformed> {
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        let words = [("null", Value::Null), ("true", Value::Bool(true)), ("false", Value::Bool(false))];
-        match words.into_iter().find(|(word, _)| rest.starts_with(word)) {
-            Some((word, value)) => {
-                self.at += word.len();
-                Ok(value)
-            }
-            None => self.fail("a value is expected"),
-        }
-    }
-
-    fn number(&mut self) -> Result<Value, Malformed> {
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        let is_part = |byte: u8| matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9');
-        let len = rest.bytes().position(|byte| !is_part(byte)).unwrap_or(rest.len());
-        match rest.get(..len).and_then(Number::parse) {
-            Some(number) => {
-                self.at += len;
-                Ok(Value::Number(number))
-            }
-            None => self.fail("this is not a number"),
-        }
-    }
-
-    fn array(&mut self, depth: usize) -> Result<Value, Malformed> {
-        self.at += 1;
-        let mut list = Vec::new();
-        if self.take(b']') {
-            return Ok(Value::Array(list));
-        }
-        loop {
-            list.push(self.value(depth)?);
-            if self.take(b']') {
-                return Ok(Value::Array(list));
-            }
-            if !self.take(b',') {
-                return self.fail("`,` or `]` is expected");
-            }
-        }
-    }
-
-    fn object(&mut self, depth: usize) -> Result<Value, Malformed> {
-        self.at += 1;
-        let mut members = Members::default();
-        if self.take(b'}') {
-            return Ok(Value::Object(members.list));
-        }
-        loop {
-            self.skip_space();
-            if self.peek() != Some(b'"') {
-                return self.fail("the name of a member is expected");
-            }
-            let name = self.string()?.into_owned();
-            if !self.take(b':') {
-                return self.fail("`:` is expected");
-            }
-            let value = self.value(depth)?;
-            members.set(name, value);
-            if self.take(b'}') {
-                return Ok(Value::Object(members.list));
-            }
-            if !self.take(b',') {
-                return self.fail("`,` or `}` is expected");
-            }
-        }
-    }
-
-    /// A string; the cursor is at its first quote.
-    fn string(&mut self) -> Result<Cow<'a, str>, Malformed> {
-        let start = self.at;
-        self.at += 1;
-        let mut plain = true;
-        loop {
-            self.at += plain_len(self.text.as_bytes().get(self.at..).unwrap_or_default());
-            match self.peek() {
-                None => return self.fail("the text ends within a string"),
-                Some(b'"') => break,
-                Some(b'\\') => {
-                    plain = false;
-                    self.at += 2;
-                }
-                Some(0..0x20) => return self.fail("a control character in a string must be escaped"),
-                Some(_) => self.at += 1,
-            }
-        }
-        self.at += 1;
-        let quoted = self.text.get(start..self.at).unwrap_or_default();
-        if plain {
-            return Ok(Cow::Borrowed(self.text.get(start + 1..self.at - 1).unwrap_or_default()));
-        }
-        match serde_json::from_str(quoted) {
-            Ok(text) => Ok(Cow::Owned(text)),
-            Err(_) => Err(Malformed { at: start, why: "an escape in this string is wrong" }),
-        }
-    }
-}
-
-/// The members of an object as they come, each name once.
-#[derive(Default)]
-struct Members {
-    list: Vec<(String, Value)>,
-    /// Where each name is; kept when there are many of them.
-    places: std::collections::HashMap<String, usize>,
-}
-
-impl Members {
-    /// So many are looked through one by one: documents have few more, and names differ early.
-    const FEW: usize = 40;
-
-    fn set(&mut self, name: String, value: Value) {
-        if self.list.len() == Self::FEW {
-            self.places = self.list.iter().enumerate().map(|(at, (name, _))| (name.clone(), at)).collect();
-        }
-        let place = match self.list.len() {
-            0..Self::FEW => self.list.iter().position(|(other, _)| *other == name),
-            _ => self.places.get(&name).copied(),
-        };
-        match place.and_then(|at| self.list.get_mut(at)) {
-            Some(member) => member.1 = value,
-            None => {
-                if self.list.len() >= Self::FEW {
-                    self.places.insert(name.clone(), self.list.len());
-                }
-                self.list.push((name, value));
             }
         }
     }

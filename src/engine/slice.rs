@@ -47,6 +47,12 @@ impl Slice {
         }
     }
 
+    /// Bytes that nobody else has.
+    pub(crate) fn own(bytes: Box<[u8]>) -> Slice {
+        let len = bytes.len();
+        Slice::share(&Arc::new(bytes), 0, len)
+    }
+
     /// The part of `owner`'s bytes from `start`, of `len` bytes: copied when short, shared otherwise.
     ///
     /// A range that does not lie in the owner's bytes gives an empty slice; callers have checked it.

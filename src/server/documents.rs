@@ -13,6 +13,7 @@ use super::place::Place;
 use super::service::Service;
 use crate::document::error::{Error, Result};
 use crate::document::filter::Refused;
+use crate::document::raw::{Encoded, Raw};
 use crate::document::table::{Pending, Upsert};
 use crate::document::value::{Kind, Value};
 use crate::document::{Documents, Query, Table};
@@ -124,7 +125,7 @@ impl Call<'_> {
             Verb::Update => self.update(),
             Verb::Delete => Ok(Said::after(self.table()?.delete_now(self.query(true)?)?, count)),
             Verb::Replace => {
-                let replaced = self.table()?.replace(self.query(false)?, self.payload()?)?;
+                let replaced = self.table()?.replace(self.query(false)?, self.stored("payload")?)?;
                 Ok(Said::now(&count(replaced.into())))
             }
             Verb::Count => Ok(Said::now(&count(self.table()?.count(self.query(true)?)?))),
@@ -162,14 +163,28 @@ impl Call<'_> {
 
     fn insert(&self) -> Result<Said> {
         let table = self.table()?;
-        let name = Value::from(table.name());
-        let say = |data| Value::object([("data", data), ("table", name)]);
-        match (self.payload()?, &self.request.of) {
-            (Value::Array(rows), Of::Named { .. }) => {
-                Ok(Said::after(table.insert_many_now(rows)?, |rows| say(Value::Array(rows))))
+        let payload = self.stored("payload")?;
+        let mut value = String::from("{\"data\":");
+        let commit = match (payload.raw().kind(), &self.request.of) {
+            (Kind::Array, Of::Named { .. }) => {
+                let rows = payload.raw().elements().map(Raw::to_encoded);
+                let (rows, commit) = table.insert_many_now(rows)?.into_parts();
+                value.push('[');
+                for (at, row) in rows.iter().enumerate() {
+                    value.push_str(if at > 0 { "," } else { "" });
+                    row.write_json(&mut value)?;
+                }
+                value.push(']');
+                commit
             }
-            (row, _) => Ok(Said::after(table.insert_now(row)?, say)),
-        }
+            _ => {
+                let (row, commit) = table.insert_now(payload)?.into_parts();
+                row.write_json(&mut value)?;
+                commit
+            }
+        };
+        value.push_str(&format!(",\"table\":{}}}", Value::from(table.name())));
+        Ok(Said { rows: Rows { value, next: None }, commit: Some(commit) })
     }
 
     fn update(&self) -> Result<Said> {
@@ -259,6 +274,12 @@ impl Call<'_> {
     fn member(&self, name: &str) -> Result<Value> {
         let parse = |text| Value::parse(text).map_err(|malformed| invalid(name, &malformed.to_string()));
         self.request.member(name).map_or(Ok(Value::Null), parse)
+    }
+
+    /// The same as bytes, without a tree.
+    fn stored(&self, name: &str) -> Result<Encoded> {
+        let parse = |text| Encoded::parse(text).map_err(|malformed| invalid(name, &malformed.to_string()));
+        self.request.member(name).map_or_else(|| Ok(Raw::NULL.to_encoded()), parse)
     }
 
     fn text(&self, name: &str) -> Result<Option<String>> {

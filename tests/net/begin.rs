@@ -14,7 +14,7 @@ fn indexes_go_on_being_built_where_they_were() {
     let engine: Arc<dyn StorageEngine> = Arc::new(MemoryEngine::new());
     let documents = Documents::open(Arc::clone(&engine)).unwrap();
     let table = documents.create_table("open", "t", None).unwrap();
-    table.insert_many((0..3000).map(|n| json!({"n": n % 100}).into())).unwrap();
+    table.insert_many((0..3000).map(|n| json!({"n": n % 100}))).unwrap();
     // It is interrupted after its first documents.
     let building = catch_unwind(AssertUnwindSafe(|| {
         table.create_index(json!({"columns": {"n": 1}}), |_| resume_unwind(Box::new(())))

@@ -44,9 +44,9 @@ pub fn document_text(input: &[u8]) {
         }
         if let Ok(schema) = Schema::parse(value) {
             assert_eq!(Schema::parse(&schema.to_value()).as_ref(), Ok(&schema));
-            if let Ok(row) = schema.insertion(document.clone()) {
-                assert_eq!(schema.insertion(row.clone()).as_ref(), Ok(&row), "what was stored is valid");
-                assert_eq!(schema.partial(row.clone()).as_ref(), Ok(&row), "and stays");
+            if let Ok(row) = schema.insertion(stored.raw()) {
+                assert_eq!(schema.insertion(row.raw()).as_ref(), Ok(&row), "what was stored is valid");
+                assert_eq!(schema.partial(row.raw()).as_ref(), Ok(&row), "and stays");
             }
         }
     }

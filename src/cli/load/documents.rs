@@ -5,6 +5,7 @@ use crate::cli::documents::{self, TableName};
 use crate::cli::input;
 use anyhow::{Context, bail};
 use siltstone::Db;
+use siltstone::document::raw::Encoded;
 use siltstone::document::schema::Schema;
 use siltstone::document::value::Value;
 use siltstone::document::{Documents, Error, Table};
@@ -68,7 +69,7 @@ fn table(documents: &Documents, name: &TableName, schema: Option<&Path>) -> anyh
 struct Loader<'a> {
     table: Table,
     /// The documents, each with its line.
-    batch: Vec<(u64, Value)>,
+    batch: Vec<(u64, Encoded)>,
     bytes: usize,
     /// When the last write is durable.
     last: Option<Commit>,
@@ -77,7 +78,7 @@ struct Loader<'a> {
 
 impl Loader<'_> {
     fn take(&mut self, line: u64, text: Result<&str, String>) -> anyhow::Result<()> {
-        match text.and_then(|text| Ok((text.len(), documents::parse(text)?))) {
+        match text.and_then(|text| Ok((text.len(), documents::document(text)?))) {
             Ok((bytes, document)) => {
                 self.batch.push((line, document));
                 self.bytes += bytes;
@@ -112,7 +113,7 @@ impl Loader<'_> {
         Ok(())
     }
 
-    fn insert(&mut self, documents: Vec<Value>) -> Result<(), Error> {
+    fn insert(&mut self, documents: Vec<Encoded>) -> Result<(), Error> {
         let (stored, commit) = self.table.insert_many_now(documents)?.into_parts();
         stored.iter().for_each(|_| self.tally.progress.add_entry());
         self.last = Some(commit);

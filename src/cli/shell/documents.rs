@@ -4,7 +4,7 @@
 
 use crate::cli::documents::{self, TableName};
 use siltstone::client;
-use siltstone::document::table::Upsert;
+use siltstone::document::table::{Document, Upsert};
 use siltstone::document::value::Value;
 use siltstone::document::{Documents, Error, Query};
 
@@ -190,8 +190,8 @@ impl Request {
         Ok(match self.command {
             "schema" => table.schema().unwrap_or(Value::Null),
             "insert" => match payload {
-                Value::Array(documents) => Value::Array(table.insert_many(documents)?),
-                document => table.insert(document)?,
+                Value::Array(documents) => all(&table.insert_many(documents)?)?,
+                document => table.insert(document)?.to_value()?,
             },
             "count" => count(table.count(self.query()?)?),
             "distinct" => {
@@ -226,6 +226,10 @@ impl Request {
             _ => Value::Array(table.find(self.query()?)?.collect::<Result<_, _>>()?),
         })
     }
+}
+
+fn all(documents: &[Document]) -> Result<Value, Error> {
+    Ok(Value::Array(documents.iter().map(Document::to_value).collect::<Result<_, _>>()?))
 }
 
 fn count(count: u64) -> Value {

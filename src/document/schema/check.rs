@@ -22,7 +22,11 @@
 use super::rule::{Rule, Spec};
 use super::violations::Faults;
 use super::{Column, Columns, moment, python};
-use crate::document::value::{MAX_BYTES, Number, Value};
+use crate::document::raw::{
+    Elements, Encoded, Members, Part, Raw, encode, push_array, push_number, push_object, push_text,
+};
+use crate::document::value::{Kind, MAX_BYTES, Value};
+use std::borrow::Cow;
 
 /// After so many that are wrong no more is told of elements and unknown members.
 pub const MAX_FAULTS: usize = 1_000;
@@ -38,8 +42,6 @@ pub struct Check {
     filled: usize,
 }
 
-type Members = Vec<(String, Value)>;
-
 impl Check {
     /// Of a whole row.
     pub fn whole() -> Check {
@@ -51,12 +53,30 @@ impl Check {
         Check { partial: true, faults: 0, filled: 0 }
     }
 
-    /// The members in the order of the columns, with defaults.
-    pub fn members(&mut self, columns: &Columns, members: Members) -> Result<Members, Vec<(String, Faults)>> {
-        let (mut given, mut unknown) = (Vec::with_capacity(members.len()), Vec::new());
+    /// Appends an object of the members in the order of the columns, with defaults.
+    pub fn object(
+        &mut self,
+        columns: &Columns,
+        members: Members<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Vec<(String, Faults)>> {
+        push_object(out, |out| self.members(columns, members, out))
+    }
+
+    fn members(
+        &mut self,
+        columns: &Columns,
+        members: Members<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Vec<(String, Faults)>> {
+        let (mut given, mut unknown) = (Vec::with_capacity(members.count()), Vec::new());
+        let mut next = 0;
         for (name, value) in members {
-            match columns.place(&name) {
-                Some(place) => given.push((place, Some((name, value)))),
+            match columns.place_from(next, name) {
+                Some(place) => {
+                    given.push((place, Some(value)));
+                    next = place + 1;
+                }
                 None => unknown.push(name),
             }
         }
@@ -66,94 +86,98 @@ impl Check {
         // The sort leaves what is there before what is only expected in the same place.
         given.sort_by_key(|(place, _)| *place);
         given.dedup_by_key(|(place, _)| *place);
-        let (mut sound, mut faults) = (Vec::with_capacity(given.len()), Vec::new());
-        for (place, member) in given {
+        let mut faults = Vec::new();
+        for (place, value) in given {
             let Some(column) = columns.list.get(place) else { continue };
-            let (name, outcome) = match member {
-                Some((name, value)) => (name, self.value(&column.spec, value)),
-                None => (column.name.clone(), self.absent(column)),
+            push_text(column.name.as_bytes(), out);
+            let outcome = match value {
+                Some(value) => self.value(&column.spec, value, out),
+                None => self.absent(column, out),
             };
-            match outcome {
-                Ok(value) => sound.push((name, value)),
-                Err(fault) => self.note(&mut faults, name, fault),
+            if let Err(fault) = outcome {
+                self.note(&mut faults, column.name.clone(), fault);
             }
         }
         for name in unknown {
             if self.faults >= MAX_FAULTS {
                 break;
             }
-            self.note(&mut faults, name, "Unknown field.".into());
+            self.note(&mut faults, String::from_utf8_lossy(name).into_owned(), "Unknown field.".into());
         }
-        if faults.is_empty() { Ok(sound) } else { Err(faults) }
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
     }
 
-    /// What a new row gets in a column that it does not have, and that is expected.
-    fn absent(&mut self, column: &Column) -> Result<Value, Faults> {
+    /// Appends what a new row gets in a column that it does not have, and that is expected.
+    fn absent(&mut self, column: &Column, out: &mut Vec<u8>) -> Result<(), Faults> {
         let Some(default) = &column.default else { return Err("Missing data for required field.".into()) };
         self.filled = self.filled.saturating_add(column.name.len() + default.bytes);
         if self.filled > MAX_BYTES {
             return Err("Default values make the row longer than 16 MiB.".into());
         }
-        Ok(default.value.clone())
+        out.extend_from_slice(default.value.bytes());
+        Ok(())
     }
 
     /// The value as it is stored.
-    pub fn value(&mut self, spec: &Spec, value: Value) -> Result<Value, Faults> {
-        if value == Value::Null {
-            return if spec.allow_none { Ok(value) } else { Err("Field may not be null.".into()) };
-        }
-        let (value, faults) = match (&spec.rule, value) {
-            (Rule::Any, value) | (Rule::Object(None), value @ Value::Object(_)) => return Ok(value),
-            (Rule::Str(rule), Value::String(text)) => {
-                let faults = rule.faults(&text);
-                (Value::String(text), faults)
-            }
-            (Rule::Str(_), _) => return Err("Not a valid string.".into()),
-            (Rule::Int(rule), value) => {
-                let number = int(&value)?;
-                let faults = rule.faults(&number);
-                (Value::Number(number), faults)
-            }
-            (Rule::Float(rule), value) => {
-                let number = float(&value)?;
-                let faults = rule.faults(&number);
-                (Value::Number(number), faults)
-            }
-            (Rule::Bool, value) => return Ok(Value::Bool(truth(&value).ok_or("Not a valid boolean.")?)),
-            (Rule::Date, value) => return date(&value).ok_or("Not a valid date.".into()),
-            (Rule::DateTime(format), value) => {
-                return format.stored(&value).ok_or("Not a valid datetime.".into());
-            }
-            (Rule::Uuid, value) => return uuid(&value).ok_or("Not a valid UUID.".into()),
-            (Rule::Object(Some(columns)), Value::Object(members)) => {
-                return self.members(columns, members).map(Value::Object).map_err(Faults::Inside);
-            }
-            (Rule::Object(_), _) => return Err("Not a valid object.".into()),
-            (Rule::Array(length, items), Value::Array(list)) => {
-                let list = match items {
-                    Some(spec) => self.elements(spec, list)?,
-                    None => list,
-                };
-                let faults = length.fault(|| list.len()).into_iter().collect();
-                (Value::Array(list), faults)
-            }
-            (Rule::Array(..), _) => return Err("Not a valid array.".into()),
-        };
-        if faults.is_empty() { Ok(value) } else { Err(Faults::Here(faults)) }
+    pub fn stored(spec: &Spec, value: Raw<'_>) -> Result<Encoded, Faults> {
+        Encoded::built(value.len(), |out| Check::whole().value(spec, value, out))
     }
 
-    fn elements(&mut self, spec: &Spec, list: Vec<Value>) -> Result<Vec<Value>, Faults> {
-        let (mut sound, mut faults) = (Vec::with_capacity(list.len()), Vec::new());
-        for (place, value) in list.into_iter().enumerate() {
-            match self.value(spec, value) {
-                Ok(value) => sound.push(value),
-                Err(fault) => self.note(&mut faults, place.to_string(), fault),
+    /// Appends the value as it is stored. What was appended is of no use if there are faults.
+    fn value(&mut self, spec: &Spec, value: Raw<'_>, out: &mut Vec<u8>) -> Result<(), Faults> {
+        if value.kind() == Kind::Null {
+            value.push_onto(out);
+            return if spec.allow_none { Ok(()) } else { Err("Field may not be null.".into()) };
+        }
+        match (&spec.rule, value.part()) {
+            (Rule::Any, _) | (Rule::Object(None), Part::Object(_)) => {
+                value.push_onto(out);
+                Ok(())
+            }
+            (Rule::Str(rule), Part::String(_)) => {
+                value.push_onto(out);
+                if rule.is_free() { Ok(()) } else { sound(rule.faults(value.text().unwrap_or_default())) }
+            }
+            (Rule::Str(_), _) => Err("Not a valid string.".into()),
+            (Rule::Int(rule), part) => {
+                let text = int(part)?;
+                push_number(&text, out);
+                if rule.is_free() { Ok(()) } else { sound(rule.faults(&text)) }
+            }
+            (Rule::Float(rule), part) => {
+                let text = float(part)?;
+                push_number(&text, out);
+                if rule.is_free() { Ok(()) } else { sound(rule.faults(&text)) }
+            }
+            (Rule::Object(Some(columns)), Part::Object(members)) => {
+                self.object(columns, members, out).map_err(Faults::Inside)
+            }
+            (Rule::Object(_), _) => Err("Not a valid object.".into()),
+            (Rule::Array(length, items), Part::Array(list)) => {
+                match items {
+                    Some(spec) => push_array(out, |out| self.elements(spec, list, out))?,
+                    None => value.push_onto(out),
+                }
+                sound(length.fault(|| list.count()).into_iter().collect())
+            }
+            (Rule::Array(..), _) => Err("Not a valid array.".into()),
+            (Rule::Bool | Rule::Date | Rule::DateTime(_) | Rule::Uuid, _) => {
+                converted(&spec.rule, &value.to_value().unwrap_or(Value::Null), out)
+            }
+        }
+    }
+
+    fn elements(&mut self, spec: &Spec, list: Elements<'_>, out: &mut Vec<u8>) -> Result<(), Faults> {
+        let mut faults = Vec::new();
+        for (place, value) in list.enumerate() {
+            if let Err(fault) = self.value(spec, value, out) {
+                self.note(&mut faults, place.to_string(), fault);
             }
             if !faults.is_empty() && self.faults >= MAX_FAULTS {
                 break;
             }
         }
-        if faults.is_empty() { Ok(sound) } else { Err(Faults::Inside(faults)) }
+        if faults.is_empty() { Ok(()) } else { Err(Faults::Inside(faults)) }
     }
 
     fn note(&mut self, faults: &mut Vec<(String, Faults)>, name: String, fault: Faults) {
@@ -162,23 +186,42 @@ impl Check {
     }
 }
 
-fn int(value: &Value) -> Result<Number, &'static str> {
+fn sound(faults: Vec<Cow<'static, str>>) -> Result<(), Faults> {
+    if faults.is_empty() { Ok(()) } else { Err(Faults::Here(faults)) }
+}
+
+/// Appends what becomes of a value in a column that has another form of its own.
+fn converted(rule: &Rule, value: &Value, out: &mut Vec<u8>) -> Result<(), Faults> {
+    let stored = match rule {
+        Rule::Date => date(value).ok_or("Not a valid date.")?,
+        Rule::DateTime(format) => format.stored(value).ok_or("Not a valid datetime.")?,
+        Rule::Uuid => uuid(value).ok_or("Not a valid UUID.")?,
+        _ => Value::Bool(truth(value).ok_or("Not a valid boolean.")?),
+    };
+    encode(&stored, out);
+    Ok(())
+}
+
+fn int(value: Part<'_>) -> Result<Cow<'_, str>, &'static str> {
     match value {
-        Value::Number(number) => python::truncated(number).ok_or("Number too large."),
-        Value::String(text) => python::int(text).ok_or("Not a valid integer."),
+        Part::Number(text) => python::truncated(text).ok_or("Number too large."),
+        Part::String(bytes) => {
+            let number = std::str::from_utf8(bytes).ok().and_then(python::int);
+            number.map(|number| Cow::Owned(number.text().into())).ok_or("Not a valid integer.")
+        }
         _ => Err("Not a valid integer."),
     }
 }
 
-fn float(value: &Value) -> Result<Number, &'static str> {
+fn float(value: Part<'_>) -> Result<String, &'static str> {
     let float = match value {
-        Value::Number(number) => python::float(number.text()),
-        Value::String(text) => python::float(text),
+        Part::Number(text) => python::float(text),
+        Part::String(bytes) => std::str::from_utf8(bytes).ok().and_then(python::float),
         _ => None,
     };
     let float = float.ok_or("Not a valid number.")?;
-    let number = float.is_finite().then(|| Number::parse(&python::repr(float))).flatten();
-    number.ok_or("Special numeric values (nan or infinity) are not permitted.")
+    let text = float.is_finite().then(|| python::repr(float));
+    text.ok_or("Special numeric values (nan or infinity) are not permitted.")
 }
 
 fn truth(value: &Value) -> Option<bool> {

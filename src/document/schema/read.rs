@@ -9,6 +9,7 @@ use super::rule::{Characters, Choice, Length, Pattern, Quantity, Rule, Spec};
 use super::{Column, Columns, PK, Preset, python};
 use crate::document::filter::Refused;
 use crate::document::number::Decimal;
+use crate::document::raw::Encoded;
 use crate::document::value::{Number, Value};
 
 /// The most columns of a schema, those of objects within counted.
@@ -108,13 +109,16 @@ impl Reader {
             return refuse(&inner(at, "unique"), "only columns of the table itself can be unique");
         }
         if let Some(default) = keywords.get("default").filter(|default| **default != Value::Null) {
-            let stored = Check::whole().value(&column.spec, default.clone());
+            let stored = Check::stored(&column.spec, Encoded::of(default).raw());
             let wrong = |faults: super::violations::Faults| Refused {
                 at: inner(at, "default"),
                 why: format!("this is no value of the column: {}", faults.to_value()),
             };
             let value = stored.map_err(wrong)?;
-            column.default = Some(Preset { bytes: value.to_string().len(), value });
+            let mut text = String::new();
+            // What was stored can be written.
+            let _ = value.raw().write_json(&mut text);
+            column.default = Some(Preset { bytes: text.len(), value });
         }
         Ok(column)
     }

@@ -98,6 +98,12 @@ impl Length {
 }
 
 impl Characters {
+    /// Whether all are allowed.
+    pub fn is_free(&self) -> bool {
+        let Characters { length: Length { min, max }, pattern, choices } = self;
+        min.is_none() && max.is_none() && pattern.is_none() && choices.is_none()
+    }
+
     pub fn faults(&self, text: &str) -> Vec<Cow<'static, str>> {
         let length = self.length.fault(|| text.chars().count());
         let pattern = self.pattern.as_ref().filter(|pattern| !pattern.matches(text));
@@ -109,8 +115,14 @@ impl Characters {
 }
 
 impl Quantity {
-    pub fn faults(&self, number: &Number) -> Vec<Cow<'static, str>> {
-        let value = number.value();
+    /// Whether all are allowed.
+    pub fn is_free(&self) -> bool {
+        self.min.is_none() && self.max.is_none() && self.choices.is_none()
+    }
+
+    /// What is wrong with a number, as it is written.
+    pub fn faults(&self, number: &str) -> Vec<Cow<'static, str>> {
+        let value = Decimal::parse(number).unwrap_or(Decimal::ZERO);
         let choices =
             self.choices.as_ref().filter(|choices| !choices.iter().any(|choice| choice.value == value));
         let choices = choices

@@ -15,7 +15,7 @@ pub fn column(column: &Column) -> Value {
     let own = [
         required.then_some(("required", Value::Bool(true))),
         unique.then_some(("unique", Value::Bool(true))),
-        default.as_ref().map(|default| ("default", default.value.clone())),
+        default.as_ref().and_then(|default| Some(("default", default.value.raw().to_value()?))),
     ];
     keywords(spec, own.into_iter().flatten())
 }

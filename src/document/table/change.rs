@@ -3,15 +3,16 @@
 //! (G1) Which documents are asked for is found out without the lock; under it each is read again, and asked again. So a long
 //!      search holds nobody up, nothing is changed that is not asked for at that moment, and no change is lost.
 
-use super::write::{Changes, Pending, Updated, Upsert, encode, invalid};
+use super::write::{Changes, Pending, Updated, Upsert, check_len, invalid};
 use super::{Shape, Table};
 use crate::document::catalogue::PK;
 use crate::document::error::{Error, Result};
 use crate::document::keys::Row;
 use crate::document::query::{Asked, Query};
+use crate::document::raw::{Encoded, Raw};
 use crate::document::select::{Selection, raw};
 use crate::document::update::Update;
-use crate::document::value::Value;
+use crate::document::value::{Kind, Value};
 use crate::store::Commit;
 use std::sync::Arc;
 
@@ -38,10 +39,10 @@ impl Table {
     ///
     /// # Errors
     /// As [`Table::insert`]; [`Error::PkUpdate`] when the document has another name.
-    pub fn replace(&self, query: impl Into<Query>, document: impl Into<Value>) -> Result<bool> {
+    pub fn replace(&self, query: impl Into<Query>, document: impl Into<Encoded>) -> Result<bool> {
         let (query, document) = (query.into().limit(1), document.into());
-        Ok(self.rewrite(&query, |table, shape, old| table.replaced(shape, old, &document))?.wait()?.matched
-            > 0)
+        let replaced = self.rewrite(&query, |_| true, |shape, old| self.replaced(shape, old, document.raw()));
+        Ok(replaced?.wait()?.matched > 0)
     }
 
     /// Removes all documents that a query asks for, and tells how many they were.
@@ -83,7 +84,10 @@ impl Table {
             return Err(Error::PkUpdate { table, database });
         }
         loop {
-            let pending = self.rewrite(&query, |_, shape, old| changed(shape, old, &update))?;
+            let touches = |name: &str| update.touches(name);
+            let pending = self.rewrite(&query, touches, |shape, old| {
+                update.applied_to(old, shape.record.schema.as_ref())
+            })?;
             if !pending.is_idle() || upsert == Upsert::No {
                 return Ok(pending);
             }
@@ -94,11 +98,12 @@ impl Table {
         }
     }
 
-    /// Writes what `change` makes of each document that a query asks for.
+    /// Writes what `change` makes of each document that a query asks for; only members that it `touches` are others then.
     fn rewrite(
         &self,
         query: &Query,
-        change: impl Fn(&Table, &Shape, Value) -> Result<Value>,
+        touches: impl Fn(&str) -> bool,
+        change: impl Fn(&Shape, Raw<'_>) -> Result<Encoded>,
     ) -> Result<Pending<Updated>> {
         let (asked, rows) = self.rows(query)?;
         let _held = self.lock()?;
@@ -112,10 +117,10 @@ impl Table {
                 continue;
             }
             updated.matched += 1;
-            let value = old.to_value().ok_or_else(|| Error::Damaged(format!("the document {}", row.0)))?;
-            let new = encode(&change(self, &shape, value)?)?;
+            let new = change(&shape, old)?;
+            check_len(&new)?;
             if new.bytes() != &document[..] {
-                changes.replace(row, old, &new)?;
+                changes.replace(row, old, &new, &touches)?;
                 updated.modified += 1;
             }
         }
@@ -131,7 +136,7 @@ impl Table {
         let shape = self.shape()?;
         let mut document = equalities(&query.filter)?;
         update.apply(&mut document).map_err(Error::Update)?;
-        let (_, document) = self.prepare(&shape, document)?;
+        let document = self.prepare(&shape, document.into())?;
         let mut changes = Changes::new(self, shape);
         let row = writing.next;
         changes.insert(row, &document)?;
@@ -156,29 +161,20 @@ impl Table {
     }
 
     /// The document that takes the place of another.
-    fn replaced(&self, shape: &Shape, old: Value, new: &Value) -> Result<Value> {
-        let Value::Object(mut members) = new.clone() else {
+    fn replaced(&self, shape: &Shape, old: Raw<'_>, new: Raw<'_>) -> Result<Encoded> {
+        if new.kind() != Kind::Object {
             return Err(invalid("_schema", "Invalid input type."));
-        };
-        let pk = old.get(PK).cloned().unwrap_or(Value::Null);
-        match new.get(PK) {
-            Some(other) if *other != pk => {
+        }
+        let pk = old.get(PK).unwrap_or(Raw::NULL);
+        let new = match new.get(PK) {
+            Some(other) if !other.is_same(pk) => {
                 let (database, table) = self.name.clone();
                 return Err(Error::PkUpdate { table, database });
             }
-            Some(_) => {}
-            None => members.push((PK.to_owned(), pk)),
-        }
-        Ok(self.prepare(shape, Value::Object(members))?.0)
-    }
-}
-
-/// A document as an update makes it.
-fn changed(shape: &Shape, old: Value, update: &Update) -> Result<Value> {
-    let new = update.applied(old).map_err(Error::Update)?;
-    match &shape.record.schema {
-        Some(schema) => schema.partial(new).map_err(|errors| Error::Invalid(errors.to_value())),
-        None => Ok(new),
+            Some(_) => new.to_encoded(),
+            None => new.with(PK, pk),
+        };
+        Ok(self.prepare(shape, new)?.encoded)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::document::order;
 use crate::document::path::Path;
 use crate::document::plan::Plan;
 use crate::document::query::Query;
-use crate::document::raw::Raw;
+use crate::document::raw::{Encoded, Raw};
 use crate::document::select::{Reads, Selection, raw};
 use crate::document::value::{Kind, Value};
 use serde::de::DeserializeOwned;
@@ -36,6 +36,10 @@ pub struct Document {
 }
 
 impl Document {
+    pub(super) fn new(row: Row, document: Encoded) -> Document {
+        Document { row, bytes: Slice::own(document.into_bytes()) }
+    }
+
     /// Its bytes, to be read.
     #[must_use]
     pub fn raw(&self) -> Raw<'_> {
@@ -149,7 +153,7 @@ impl Table {
     /// # use serde_json::json;
     /// # let documents = Documents::open(std::sync::Arc::new(MemoryEngine::new()))?;
     /// let users = documents.create_table("shop", "user", None)?;
-    /// users.insert_many((0..5).map(|n| json!({"n": n}).into()))?;
+    /// users.insert_many((0..5).map(|n| json!({"n": n})))?;
     /// let query = Query::all().sort(json!({"n": -1})).limit(3);
     /// let page = users.page(query.clone())?;
     /// assert_eq!(page.documents.len(), 3);

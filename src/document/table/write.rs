@@ -3,17 +3,18 @@
 //! (W1) Whether a value of a unique index is free is judged by what is there when the batch is made, under the lock of the table, less
 //!      what the batch takes away, plus what it puts before: so the documents of one batch meet each other as well.
 
+use super::read::Document;
 use super::{Shape, Table};
 use crate::document::catalogue::PK;
 use crate::document::error::{Error, Result};
 use crate::document::index::{Column, Entry, Index};
 use crate::document::keys::{self, Row};
 use crate::document::raw::{Encoded, Raw};
-use crate::document::value::{Kind, MAX_BYTES, MAX_DEPTH, Malformed, Value};
+use crate::document::value::{Kind, MAX_BYTES, MAX_DEPTH, Value};
 use crate::store::Commit;
 use crate::{Slice, WriteBatch};
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 /// So many bytes one write may have.
@@ -75,28 +76,33 @@ impl Pending<Updated> {
 }
 
 impl Table {
-    /// Adds a document, and gives it back as it was stored: as the schema has it, with its name, `pk`.
+    /// Adds a document, and gives it back as it was stored: as the schema has it, with its name, `pk`. One that is a text is read
+    /// with [`Encoded::parse`], and no tree is made of it.
     ///
     /// # Errors
     /// [`Error::Invalid`], [`Error::NotUnique`]; an index that cannot hold it; [`Error::TooLarge`].
-    pub fn insert(&self, document: impl Into<Value>) -> Result<Value> {
-        self.insert_now(document.into())?.wait()
+    pub fn insert(&self, document: impl Into<Encoded>) -> Result<Document> {
+        self.insert_now(document)?.wait()
     }
 
     /// Adds what serde makes a document of.
     ///
     /// # Errors
     /// As [`Table::insert`].
-    pub fn insert_as<T: Serialize>(&self, document: &T) -> Result<Value> {
-        let no_document = |malformed: Malformed| Error::Invalid(Value::from(malformed.to_string()));
-        self.insert(Value::of(document).map_err(no_document)?)
+    pub fn insert_as<T: Serialize>(&self, document: &T) -> Result<Document> {
+        self.insert(
+            Encoded::of_serde(document).map_err(|malformed| Error::Invalid(malformed.to_string().into()))?,
+        )
     }
 
     /// Adds documents, all or none, in one write.
     ///
     /// # Errors
     /// As [`Table::insert`]; of the first document that cannot be added.
-    pub fn insert_many(&self, documents: impl IntoIterator<Item = Value>) -> Result<Vec<Value>> {
+    pub fn insert_many(
+        &self,
+        documents: impl IntoIterator<Item = impl Into<Encoded>>,
+    ) -> Result<Vec<Document>> {
         self.insert_many_now(documents)?.wait()
     }
 
@@ -104,61 +110,70 @@ impl Table {
     ///
     /// # Errors
     /// As [`Table::insert`].
-    pub fn insert_now(&self, document: Value) -> Result<Pending<Value>> {
-        let (mut stored, commit) = self.insert_many_now([document])?.into_parts();
-        Ok(Pending::new(stored.pop().unwrap_or(Value::Null), commit))
+    pub fn insert_now(&self, document: impl Into<Encoded>) -> Result<Pending<Document>> {
+        let new = self.prepare(&*self.shape()?, document.into())?;
+        let (row, commit) = self.write_new(std::slice::from_ref(&new))?;
+        Ok(Pending::new(Document::new(row, new.encoded), commit))
     }
 
     /// As [`Table::insert_many`], without waiting until they are durable.
     ///
     /// # Errors
     /// As [`Table::insert`].
-    pub fn insert_many_now(&self, documents: impl IntoIterator<Item = Value>) -> Result<Pending<Vec<Value>>> {
+    pub fn insert_many_now(
+        &self,
+        documents: impl IntoIterator<Item = impl Into<Encoded>>,
+    ) -> Result<Pending<Vec<Document>>> {
         let shape = self.shape()?;
-        let (mut stored, mut new, mut bytes) = (Vec::new(), Vec::new(), 0);
+        let (mut new, mut bytes) = (Vec::new(), 0);
         for document in documents {
-            let (document, of) = self.prepare(&shape, document)?;
-            bytes += of.encoded.bytes().len();
+            let document = self.prepare(&shape, document.into())?;
+            bytes += document.encoded.bytes().len();
             check_batch(bytes)?;
-            stored.push(document);
-            new.push(of);
+            new.push(document);
         }
-        if stored.is_empty() {
-            return Ok(Pending::new(stored, Commit::ready(Ok(()))));
+        if new.is_empty() {
+            return Ok(Pending::new(Vec::new(), Commit::ready(Ok(()))));
         }
+        let (Row(first), commit) = self.write_new(&new)?;
+        let stored = (first..).zip(new).map(|(row, document)| Document::new(Row(row), document.encoded));
+        Ok(Pending::new(stored.collect(), commit))
+    }
+
+    /// Writes new documents. The row of the first of them.
+    fn write_new(&self, new: &[New]) -> Result<(Row, Commit)> {
         let mut writing = self.lock()?;
         let mut changes = Changes::new(self, self.shape()?);
         let Row(first) = writing.next;
-        for (row, document) in (first..).zip(&new) {
+        for (row, document) in (first..).zip(new) {
             changes.insert(Row(row), document)?;
         }
         let commit = changes.write()?;
         writing.next = Row(first + new.len() as u64);
-        Ok(Pending::new(stored, commit))
+        Ok((Row(first), commit))
     }
 
     /// A new document, as it will be stored.
-    pub(super) fn prepare(&self, shape: &Shape, document: Value) -> Result<(Value, New)> {
-        check_depth(&document)?;
+    pub(super) fn prepare(&self, shape: &Shape, document: Encoded) -> Result<New> {
+        check_depth(document.raw())?;
         let document = match &shape.record.schema {
-            Some(schema) => schema.insertion(document).map_err(|errors| Error::Invalid(errors.to_value()))?,
+            Some(schema) => {
+                let stored = schema.insertion(document.raw());
+                stored.map_err(|errors| Error::Invalid(errors.to_value()))?
+            }
             None => document,
         };
-        let pk = document.get(PK).map(Value::kind);
-        let is_named = pk.is_some();
-        let document = match (document, pk) {
-            (_, Some(Kind::Null | Kind::Array | Kind::Object)) => {
+        let raw = document.raw();
+        let (encoded, is_named) = match raw.get(PK).map(Raw::kind) {
+            _ if raw.kind() != Kind::Object => return Err(invalid("_schema", "Invalid input type.")),
+            Some(Kind::Null | Kind::Array | Kind::Object) => {
                 return Err(invalid(PK, "It is a text, a number, or true or false."));
             }
-            (document, Some(_)) => document,
-            (Value::Object(mut members), None) => {
-                members.push((PK.to_owned(), Value::from(self.store.names.next())));
-                Value::Object(members)
-            }
-            _ => return Err(invalid("_schema", "Invalid input type.")),
+            Some(_) => (document, true),
+            None => (raw.with(PK, Encoded::of(&Value::from(self.store.names.next())).raw()), false),
         };
-        let encoded = encode(&document)?;
-        Ok((document, New { encoded, is_named }))
+        check_len(&encoded)?;
+        Ok(New { encoded, is_named })
     }
 }
 
@@ -174,23 +189,22 @@ pub(super) fn invalid(member: &str, why: &str) -> Error {
     Error::Invalid(Value::object([(member, Value::Array(vec![Value::from(why)]))]))
 }
 
-fn check_depth(document: &Value) -> Result<()> {
+fn check_depth(document: Raw<'_>) -> Result<()> {
     if document.depth() > MAX_DEPTH {
         return Err(Error::TooLarge(format!("values lie deeper than {MAX_DEPTH} in each other")));
     }
     Ok(())
 }
 
-/// The bytes of a document, if it is not too large.
-pub(super) fn encode(document: &Value) -> Result<Encoded> {
-    let encoded = Encoded::of(document);
-    let len = encoded.bytes().len();
+/// Whether a document is as long as it may be.
+pub(super) fn check_len(document: &Encoded) -> Result<()> {
+    let len = document.bytes().len();
     if len > MAX_BYTES {
         return Err(Error::TooLarge(format!(
             "the document has {len} bytes, at most {MAX_BYTES} are possible"
         )));
     }
-    Ok(encoded)
+    Ok(())
 }
 
 fn check_batch(bytes: usize) -> Result<()> {
@@ -236,21 +250,27 @@ impl<'t> Changes<'t> {
     /// A document that is new.
     pub(super) fn insert(&mut self, row: Row, document: &New) -> Result<()> {
         let ask = if document.is_named { Ask::Yes } else { Ask::No };
-        self.write_entries(row, None, Some(document.encoded.raw()), ask)?;
+        self.write_entries(row, None, Some(document.encoded.raw()), ask, |_| true)?;
         self.put(row, &document.encoded)
     }
 
     /// A document goes.
     pub(super) fn remove(&mut self, row: Row, old: Raw<'_>) -> Result<()> {
-        self.write_entries(row, Some(old), None, Ask::Yes)?;
+        self.write_entries(row, Some(old), None, Ask::Yes, |_| true)?;
         let store = &self.table.store;
         self.batch.within(store.keyspace).delete(keys::row(self.shape.record.id, row));
         check_batch(self.batch.byte_len())
     }
 
-    /// A document is replaced.
-    pub(super) fn replace(&mut self, row: Row, old: Raw<'_>, new: &Encoded) -> Result<()> {
-        self.write_entries(row, Some(old), Some(new.raw()), Ask::Yes)?;
+    /// A document is replaced by one in which only members may be others that `touches` tells.
+    pub(super) fn replace(
+        &mut self,
+        row: Row,
+        old: Raw<'_>,
+        new: &Encoded,
+        touches: impl Fn(&str) -> bool,
+    ) -> Result<()> {
+        self.write_entries(row, Some(old), Some(new.raw()), Ask::Yes, |index| index.looks_at(&touches))?;
         self.put(row, new)
     }
 
@@ -260,11 +280,18 @@ impl<'t> Changes<'t> {
         check_batch(self.batch.byte_len())
     }
 
-    /// What changes in the indexes.
-    fn write_entries(&mut self, row: Row, old: Option<Raw<'_>>, new: Option<Raw<'_>>, pk: Ask) -> Result<()> {
+    /// What changes in the indexes that are concerned.
+    fn write_entries(
+        &mut self,
+        row: Row,
+        old: Option<Raw<'_>>,
+        new: Option<Raw<'_>>,
+        pk: Ask,
+        is_concerned: impl Fn(&Index) -> bool,
+    ) -> Result<()> {
         let shape = Arc::clone(&self.shape);
         let keyspace = self.table.store.keyspace;
-        for (at, index) in shape.indexes.iter().enumerate() {
+        for (at, index) in shape.indexes.iter().enumerate().filter(|(_, index)| is_concerned(index)) {
             let entries = |document| index.entries(shape.record.id, row, document).map_err(Error::Index);
             let before = old.map(entries).transpose()?.unwrap_or_default();
             let after = new.map(entries).transpose()?.unwrap_or_default();
@@ -308,7 +335,7 @@ impl<'t> Changes<'t> {
     /// Writes all of it, if every value of a unique index is free (W1).
     pub(super) fn write(mut self) -> Result<Commit> {
         let store = &self.table.store;
-        let mut claimed = BTreeSet::new();
+        let mut claimed = HashSet::new();
         for (entry, at, row, ask) in std::mem::take(&mut self.claims) {
             // What is put wins over what is deleted, so it comes behind.
             self.batch.within(store.keyspace).put(&entry.key, &entry.value);

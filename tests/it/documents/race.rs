@@ -114,7 +114,7 @@ fn no_addition_is_lost() {
 fn indexes_are_built_beside_writers() {
     on_both(|documents| {
         let table = documents.create_table("shop", "pair", None).unwrap();
-        table.insert_many((0..3000).map(|n| json!({"g": n / 2, "a": 0, "b": 0, "x": n % 7}).into())).unwrap();
+        table.insert_many((0..3000).map(|n| json!({"g": n / 2, "a": 0, "b": 0, "x": n % 7}))).unwrap();
         let (stop, rounds) = (AtomicBool::new(false), AtomicU64::new(0));
         std::thread::scope(|scope| {
             for writer in 0..3 {

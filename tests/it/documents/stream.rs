@@ -36,7 +36,7 @@ fn measure() {
     let documents = Documents::open(Arc::new(LsmEngine::new(db))).unwrap();
     let table = documents.create_table("db", "t", None).unwrap();
     for begin in (0..DOCUMENTS).step_by(5000) {
-        table.insert_many((begin..begin + 5000).map(|n| json!({"pk": n, "x": n % 1000}).into())).unwrap();
+        table.insert_many((begin..begin + 5000).map(|n| json!({"pk": n, "x": n % 1000}))).unwrap();
     }
     let scan = |query: Query| {
         let (mut count, mut most) = (0_u64, 0);

@@ -7,7 +7,7 @@ use super::{Durability, Engine, Question, RANGE, Settings};
 use crate::packages::{KEY, Kind};
 use anyhow::{Context, Result, bail};
 use serde_json::json;
-use siltstone::document::raw::Raw;
+use siltstone::document::raw::{Encoded, Raw};
 use siltstone::document::value::Value;
 use siltstone::document::{Documents, Query, Table};
 use siltstone::store::LsmEngine;
@@ -72,7 +72,7 @@ impl Engine for Siltstone {
     }
 
     fn insert(&self, texts: &[String]) -> Result<()> {
-        let parsed = texts.iter().map(|text| Value::parse(text)).collect::<Result<Vec<_>, _>>()?;
+        let parsed = texts.iter().map(|text| Encoded::parse(text)).collect::<Result<Vec<_>, _>>()?;
         self.table.insert_many(parsed)?;
         Ok(())
     }

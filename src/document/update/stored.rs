@@ -1,0 +1,144 @@
+//! An update of a document as it is stored: of its members a tree is made only of those that the update touches; the others stay
+//! the bytes that they are.
+//!
+//! (B1) What comes is what [`Update::applied`] makes of the whole document: it looks at no other members, and members that are new come
+//!      last.
+//! (B2) A schema looks at what was touched only: the rest is valid, for it was stored. When a member is new, it looks at the whole,
+//!      which puts it in its place.
+
+use super::{Update, refuse};
+use crate::document::error::{Error, Result};
+use crate::document::filter::Refused;
+use crate::document::raw::{Encoded, Raw, push_text};
+use crate::document::schema::Schema;
+use crate::document::value::{Kind, Value};
+
+impl Update {
+    /// A document as it is afterwards, with the schema of its table, if that has one.
+    ///
+    /// # Errors
+    /// [`Error::Update`], as [`Update::apply`]; [`Error::Invalid`].
+    pub fn applied_to(&self, document: Raw<'_>, schema: Option<&Schema>) -> Result<Encoded> {
+        let checked = |row: Encoded| match schema {
+            Some(schema) => schema.partial(row.raw()).map_err(|errors| Error::Invalid(errors.to_value())),
+            None => Ok(row),
+        };
+        let is_touched =
+            |(name, _): (&[u8], Raw<'_>)| std::str::from_utf8(name).is_ok_and(|name| self.touches(name));
+        let touched: Vec<bool> = document.members().map(is_touched).collect();
+        let changed = self.changed(document, &touched).map_err(Error::Update)?;
+        let changed = checked(changed)?;
+        let is_new = |(name, _): &(&[u8], Raw<'_>)| document.members().all(|(other, _)| other != *name);
+        let new: Vec<_> = changed.raw().members().filter(is_new).collect();
+        let merged = merged(document, &touched, changed.raw(), &new);
+        if new.is_empty() { Ok(merged) } else { checked(merged) }
+    }
+
+    /// The members that it touches, as they are afterwards.
+    fn changed(&self, document: Raw<'_>, touched: &[bool]) -> Result<Encoded, Refused> {
+        if document.kind() != Kind::Object {
+            return refuse("", "what is to be changed is no object");
+        }
+        let members = document.members().zip(touched).filter(|(_, touched)| **touched);
+        let tree = |((name, value), _): ((&[u8], Raw<'_>), &bool)| {
+            Some((String::from_utf8_lossy(name).into_owned(), value.to_value()?))
+        };
+        self.applied(Value::Object(members.filter_map(tree).collect())).map(|changed| Encoded::of(&changed))
+    }
+}
+
+/// A document, with these members in the place of those that were touched, and new ones behind.
+fn merged(document: Raw<'_>, touched: &[bool], changed: Raw<'_>, new: &[(&[u8], Raw<'_>)]) -> Encoded {
+    Encoded::object(document.len() + changed.len(), |out| {
+        let mut members = document.members();
+        // What is not copied yet, in one piece from one touched member to the next.
+        let mut rest = members.bytes();
+        for touched in touched {
+            let before = members.bytes();
+            let Some((name, _)) = members.next() else { break };
+            if *touched {
+                out.extend_from_slice(rest.get(..rest.len() - before.len()).unwrap_or_default());
+                rest = members.bytes();
+                changed.members().filter(|(other, _)| *other == name).for_each(|member| push(member, out));
+            }
+        }
+        out.extend_from_slice(rest);
+        new.iter().for_each(|member| push(*member, out));
+    })
+}
+
+fn push((name, value): (&[u8], Raw<'_>), out: &mut Vec<u8>) {
+    push_text(name, out);
+    value.push_onto(out);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::value::tests::random_value;
+    use crate::random::Random;
+
+    /// (B1)
+    #[test]
+    fn bytes_become_what_the_tree_becomes() {
+        let updates = [
+            r#"{"a":1,"x":[]}"#,
+            r#"{"$unset":{"a":1},"$set":{"b.c":2}}"#,
+            r#"{"$rename":{"a":"ab"},"$inc":{"n":1}}"#,
+            r#"{"$rename":{"x":"a.b"}}"#,
+            r#"{"$push":{"a":{"k":1}},"$min":{"b":0}}"#,
+            r#"{"$set":{"a.0":1}}"#,
+        ];
+        let updates = updates.map(|text| Update::parse(&Value::parse(text).unwrap()).unwrap());
+        let mut random = Random::new(1);
+        let mut sound = 0;
+        for _ in 0..20_000 {
+            let document = random_value(&mut random, 4);
+            let update = &updates[random.below(updates.len())];
+            let tree = update.applied(document.clone());
+            let bytes = update.applied_to(Encoded::of(&document).raw(), None);
+            sound += usize::from(tree.is_ok());
+            match (bytes, tree) {
+                (Ok(bytes), Ok(tree)) => assert_eq!(bytes, Encoded::of(&tree), "{document}"),
+                (Err(Error::Update(one)), Err(other)) => assert_eq!(one, other, "{document}"),
+                (bytes, tree) => panic!("{document}: {bytes:?} and {tree:?}"),
+            }
+        }
+        assert!(sound > 1000, "{sound}");
+    }
+
+    /// (B2)
+    #[test]
+    fn a_schema_has_the_last_word() {
+        let parse = |text| Value::parse(text).unwrap();
+        let schema = parse(
+            r#"{"a":"int","b":{"type":"int","max":9},"c":{"type":"object","fields":{"x":"int"}},"d":"array"}"#,
+        );
+        let schema = Schema::parse(&schema).unwrap();
+        for (document, update, expected) in [
+            (r#"{"a":1,"c":{},"d":[]}"#, r#"{"a":"2"}"#, r#"{"a":2,"c":{},"d":[]}"#),
+            (r#"{"a":1,"c":{},"d":[]}"#, r#"{"b":"2"}"#, r#"{"a":1,"b":2,"c":{},"d":[]}"#),
+            (
+                r#"{"a":1,"c":{},"d":[]}"#,
+                r#"{"$unset":{"a":1},"$set":{"c.x":"7"}}"#,
+                r#"{"c":{"x":7},"d":[]}"#,
+            ),
+            (r#"{"a":1,"d":[]}"#, r#"{"$rename":{"a":"b"}}"#, r#"{"b":1,"d":[]}"#),
+            (r#"{"a":1,"b":9}"#, r#"{"$inc":{"b":1}}"#, r#"{"b":["Must be less than or equal to 9."]}"#),
+            (
+                r#"{"a":1}"#,
+                r#"{"z":1,"a":null}"#,
+                r#"{"a":["Field may not be null."],"z":["Unknown field."]}"#,
+            ),
+        ] {
+            let document = Encoded::of(&parse(document));
+            let found = Update::parse(&parse(update)).unwrap().applied_to(document.raw(), Some(&schema));
+            let found = match found {
+                Ok(found) => found.raw().to_value().unwrap(),
+                Err(Error::Invalid(faults)) => faults,
+                Err(error) => panic!("{error}"),
+            };
+            assert_eq!(found.to_string(), expected, "{update}");
+        }
+    }
+}
