@@ -3,8 +3,9 @@
 //! | module | what it has |
 //! |---|---|
 //! | [`data`] | documents, indexes, queries and changes out of a seed |
-//! | [`naive`] | what a query means, told once more and in the plainest way, on a list in memory |
+//! | [`naive`] | what a query and a change mean, told once more and in the plainest way, on a list in memory |
 //! | [`crash`] | the power is cut before every file operation |
+//! | [`dates`] | columns of dates are compared as moments |
 //! | [`race`] | writers that want the same, readers and builders beside them |
 //! | [`stream`] | a million documents are looked through in the memory of a few |
 //! | [`agree`] | index, scan and list give the same answers, between random changes and power cuts |
@@ -12,6 +13,7 @@
 mod agree;
 mod crash;
 mod data;
+mod dates;
 mod naive;
 mod race;
 mod stream;
