@@ -8,7 +8,8 @@
 //! | [`dates`] | columns of dates are compared as moments |
 //! | [`race`] | writers that want the same, readers and builders beside them |
 //! | [`stream`] | a million documents are looked through in the memory of a few |
-//! | [`agree`] | index, scan and list give the same answers, between random changes and power cuts |
+//! | [`agree`] | index, scan and list give the same answers, between random changes |
+//! | [`storm`] | the same, between power cuts and racing writers, whose logs say what may be there |
 
 mod agree;
 mod crash;
@@ -16,4 +17,5 @@ mod data;
 mod dates;
 mod naive;
 mod race;
+mod storm;
 mod stream;

@@ -1,4 +1,4 @@
-//! What a query means, told once more: on values as trees, without plans, without bytes. Numbers here are small enough to be
+//! What a query and a change mean, told once more: on values as trees, without plans, without bytes. Numbers here are small enough to be
 //! binary fractions.
 
 use siltstone::document::Query;
@@ -87,6 +87,17 @@ fn compare(one: &Value, other: &Value) -> Ordering {
             one.iter().zip(&other).map(pair).find(|o| o.is_ne()).unwrap_or(one.len().cmp(&other.len()))
         }
         _ => one.kind().cmp(&other.kind()),
+    }
+}
+
+/// Members take the places of those of a document.
+pub fn merge(document: &mut Value, change: &Value) {
+    let (Value::Object(members), Value::Object(change)) = (document, change) else { panic!("{change}") };
+    for (name, value) in change {
+        match members.iter_mut().find(|(other, _)| other == name) {
+            Some(member) => member.1 = value.clone(),
+            None => members.push((name.clone(), value.clone())),
+        }
     }
 }
 
