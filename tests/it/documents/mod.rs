@@ -6,6 +6,7 @@
 //! | [`naive`] | what a query and a change mean, told once more and in the plainest way, on a list in memory |
 //! | [`crash`] | the power is cut before every file operation |
 //! | [`dates`] | columns of dates are compared as moments |
+//! | [`kill`] | a process that writes documents is killed |
 //! | [`race`] | writers that want the same, readers and builders beside them |
 //! | [`stream`] | a million documents are looked through in the memory of a few |
 //! | [`agree`] | index, scan and list give the same answers, between random changes |
@@ -15,6 +16,7 @@ mod agree;
 mod crash;
 mod data;
 mod dates;
+mod kill;
 mod naive;
 mod race;
 mod storm;
