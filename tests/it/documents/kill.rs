@@ -6,7 +6,7 @@
 //! draws the same changes from the same seed, so from these words it knows what the documents are. `SILTSTONE_KILL_ROUNDS` sets how
 //! often the child is killed, `SILTSTONE_SEED` what it does; how far it has got by then is up to the machine.
 
-use super::storm::change::Hand;
+use super::storm::change::{Hand, Shape};
 use super::storm::{all, builder, judge, log::of};
 use crate::support::{Random, from_env};
 use siltstone::document::value::Value;
@@ -54,7 +54,7 @@ fn kill() {
         for owner in 0..WRITERS {
             let own = of(&found, owner);
             let said = said.iter().filter(|(of, _)| *of == owner).map(|(_, done)| *done);
-            check(&own, &of(&before, owner), Hand::new(owner, seed ^ owner, seed), said);
+            check(&own, &of(&before, owner), Hand::new(owner, seed ^ owner, seed, Shape::Columns), said);
             count += own.len();
         }
         assert_eq!(found.len(), count, "there are documents that nobody wrote");
@@ -100,12 +100,12 @@ impl Drop for Killed {
 fn check(found: &[Value], before: &[Value], mut hand: Hand, said: impl Iterator<Item = bool>) {
     let mut list = before.to_vec();
     for done in said {
-        let after = hand.draw(&list).on_list(&list).0;
+        let after = hand.draw(&list).on_list(&list, Shape::Columns).0;
         list = if done { after } else { list };
     }
     let last = hand.draw(&list);
     assert!(
-        found == list || found == last.on_list(&list).0,
+        found == list || found == last.on_list(&list, Shape::Columns).0,
         "found {found:?}, not {list:?}, perhaps with {last:?}"
     );
 }
@@ -114,7 +114,10 @@ fn open(folder: &Path, durability: Durability) -> Table {
     let options = Options::default().durability(durability).memtable_bytes(crate::support::buffer_of(500));
     let documents =
         Documents::open(std::sync::Arc::new(LsmEngine::new(options.open(folder).unwrap()))).unwrap();
-    let table = documents.table("db", "t").or_else(|_| documents.create_table("db", "t", None)).unwrap();
+    let table = documents
+        .table("db", "t")
+        .or_else(|_| documents.create_table("db", "t", Shape::Columns.schema().as_ref()))
+        .unwrap();
     table.create_index(builder::unique("u"), |_| {}).unwrap();
     table
 }
@@ -127,7 +130,7 @@ fn work(folder: &Path, seed: u64) {
     std::thread::scope(|scope| {
         for owner in 0..WRITERS {
             let (table, list) = (&table, of(&all, owner));
-            scope.spawn(move || write(table, Hand::new(owner, seed ^ owner, seed), list));
+            scope.spawn(move || write(table, Hand::new(owner, seed ^ owner, seed, Shape::Columns), list));
         }
         scope.spawn(|| builder::build(&table, Random::new(seed), STEPS, || false));
     });
@@ -138,7 +141,7 @@ fn write(table: &Table, mut hand: Hand, mut list: Vec<Value>) {
         let change = hand.draw(&list);
         let said = match change.on_table(table) {
             Ok(_) => {
-                list = change.on_list(&list).0;
+                list = change.on_list(&list, Shape::Columns).0;
                 "done"
             }
             Err(Error::NotUnique { .. }) => "refused",

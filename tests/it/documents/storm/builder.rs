@@ -23,6 +23,16 @@ fn partly_unique(member: &str) -> Value {
     Value::Object(members)
 }
 
+/// An index of `at`, alone or beside another member.
+fn by_date(random: &mut Random) -> Value {
+    let way = |random: &mut Random| Value::from(if random.one_in(2) { -1_i64 } else { 1 });
+    let mut columns = vec![("at".to_owned(), way(random))];
+    if random.one_in(2) {
+        columns.insert(random.below(2), ((*random.pick(&["a", "owner", "n.x"])).to_owned(), way(random)));
+    }
+    Value::object([("columns", Value::Object(columns))])
+}
+
 pub fn build(table: &Table, mut random: Random, steps: usize, is_over: impl Fn() -> bool) {
     for _ in 0..steps {
         if is_over() {
@@ -32,7 +42,8 @@ pub fn build(table: &Table, mut random: Random, steps: usize, is_over: impl Fn()
             table.indexes().unwrap().into_iter().map(|(definition, _)| definition.name).collect();
         match random.below(6) {
             0 | 1 if names.len() < MOST => {
-                table.create_index(data::index(&mut random), |_| {}).unwrap();
+                let index = if random.one_in(5) { by_date(&mut random) } else { data::index(&mut random) };
+                table.create_index(index, |_| {}).unwrap();
             }
             2 | 3 => {
                 let wanted = if random.one_in(2) { unique("v") } else { partly_unique("v") };

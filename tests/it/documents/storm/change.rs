@@ -5,6 +5,9 @@ use crate::support::Random;
 use siltstone::document::value::Value;
 use siltstone::document::{Query, Result, Table};
 
+/// The columns of a table with a schema. Its rows have them in this order.
+const COLUMNS: [&str; 10] = ["owner", "at", "c", "b", "a", "n", "l", "u", "v", "pk"];
+
 /// So many values are wanted by all.
 const VALUES: usize = 60;
 
@@ -26,6 +29,14 @@ pub struct Hand {
     random: Random,
     /// For names of documents.
     next: u64,
+    shape: Shape,
+}
+
+/// Whether a table has a schema.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Shape {
+    Free,
+    Columns,
 }
 
 /// A value that somebody else may have. `7` and `7.0` are one, and so are those in arrays.
@@ -47,10 +58,29 @@ pub fn member(document: Value, name: &str, value: Value) -> Value {
     Value::Object(members)
 }
 
+impl Shape {
+    /// Any value in any column, but dates in `at`.
+    pub fn schema(self) -> Option<Value> {
+        let any = || Value::object([("type", Value::from("any")), ("allow_none", Value::Bool(true))]);
+        let column =
+            |name: &str| (name.to_owned(), if name == "at" { Value::from("datetime") } else { any() });
+        let columns = COLUMNS.iter().filter(|name| **name != "pk").map(|name| column(name));
+        (self == Shape::Columns).then(|| Value::Object(columns.collect()))
+    }
+
+    /// A document as it is stored.
+    pub fn stored(self, mut document: Value) -> Value {
+        if let (Shape::Columns, Value::Object(members)) = (self, &mut document) {
+            members.sort_by_key(|(name, _)| COLUMNS.iter().position(|column| column == name).unwrap());
+        }
+        document
+    }
+}
+
 impl Hand {
     /// The names of its documents come behind the one with this number.
-    pub fn new(owner: u64, seed: u64, next: u64) -> Hand {
-        Hand { owner, random: Random::new(seed), next }
+    pub fn new(owner: u64, seed: u64, next: u64, shape: Shape) -> Hand {
+        Hand { owner, random: Random::new(seed), next, shape }
     }
 
     /// A change for an owner of these documents.
@@ -58,7 +88,13 @@ impl Hand {
         let many = list.len() > 10;
         match self.random.below(12) {
             0..5 if !many => Change::Insert((0..1 + self.random.below(3)).map(|_| self.document()).collect()),
-            0 | 5 | 6 => Change::Update(self.some(), data::change(&mut self.random)),
+            0 | 5 | 6 => {
+                let change = match self.random.below(4) {
+                    0 => Value::object([("at", data::date(&mut self.random))]),
+                    _ => data::change(&mut self.random),
+                };
+                Change::Update(self.some(), change)
+            }
             1 | 7 => {
                 let name = if self.random.one_in(5) { "v" } else { "u" };
                 let change = Value::object([(name, wanted(&mut self.random))]);
@@ -71,7 +107,7 @@ impl Hand {
             9 => {
                 let there = list.get(self.random.below(list.len() + 2));
                 let there = there.and_then(|document| document.get("pk")).cloned();
-                let name = there.unwrap_or_else(|| Value::from(format!("d{}", self.name())));
+                let name = there.unwrap_or_else(|| pk(self.name()));
                 let which = Value::object([("owner", Value::from(self.owner)), ("pk", name)]);
                 Change::Upsert(which, Value::object([("u", wanted(&mut self.random))]))
             }
@@ -92,8 +128,7 @@ impl Hand {
 
     fn document(&mut self) -> Value {
         let name = self.name();
-        let document = data::document(&mut self.random, name);
-        let mut document = member(document, "owner", Value::from(self.owner));
+        let mut document = document(&mut self.random, name, self.owner);
         if self.random.one_in(2) {
             document = member(document, "u", wanted(&mut self.random));
         }
@@ -106,16 +141,37 @@ impl Hand {
     /// Some of its documents.
     fn some(&mut self) -> Query {
         let own = Value::object([("owner", Value::from(self.owner))]);
-        Query::new(match self.random.below(4) {
+        Query::new(match self.random.below(5) {
             0 => own,
+            1 if self.shape == Shape::Columns => {
+                let before = Value::object([("$lt", data::date(&mut self.random))]);
+                Value::object([("owner", Value::from(self.owner)), ("at", before)])
+            }
             _ => Value::object([("$and", Value::Array(vec![own, data::filter(&mut self.random, 0)]))]),
         })
     }
 }
 
+/// A new document of an owner.
+pub fn document(random: &mut Random, name: u64, owner: u64) -> Value {
+    let Value::Object(mut members) = data::document(random, name) else { panic!() };
+    members.retain(|(name, _)| name != "pk");
+    members.push(("owner".into(), Value::from(owner)));
+    if !random.one_in(4) {
+        members.push(("at".into(), data::date(random)));
+    }
+    members.push(("pk".into(), pk(name)));
+    Value::Object(members)
+}
+
+/// A UUID.
+fn pk(name: u64) -> Value {
+    Value::from(format!("00000000-0000-4000-8000-{name:012x}"))
+}
+
 impl Change {
-    /// The list afterwards, and how many documents it concerns.
-    pub fn on_list(&self, list: &[Value]) -> (Vec<Value>, u64) {
+    /// The list afterwards, as a table of this shape stores it, and how many documents it concerns.
+    pub fn on_list(&self, list: &[Value], shape: Shape) -> (Vec<Value>, u64) {
         let mut after = list.to_vec();
         let count = match self {
             Change::Insert(new) => {
@@ -143,7 +199,7 @@ impl Change {
                 gone.len() as u64
             }
         };
-        (after, count)
+        (after.into_iter().map(|document| shape.stored(document)).collect(), count)
     }
 
     /// Waits until it is durable; how many documents it concerned.

@@ -3,7 +3,7 @@
 //! A writer does one thing after the other, to documents that nobody else touches, so its log says what they are from each moment on.
 //! Moments are counted twice: in ticks of a clock that all threads share, and in file operations, before one of which the power is cut.
 
-use super::change::Hand;
+use super::change::{Hand, Shape};
 use siltstone::document::value::Value;
 use siltstone::document::{Error, Table};
 use siltstone::vfs::mem::MemVfs;
@@ -55,6 +55,7 @@ pub struct Writer {
     pub owner: u64,
     pub log: Log,
     hand: Hand,
+    shape: Shape,
 }
 
 /// The documents of an owner.
@@ -99,8 +100,8 @@ impl Log {
 }
 
 impl Writer {
-    pub fn new(owner: u64, seed: u64) -> Writer {
-        Writer { owner, log: Log::new(Vec::new()), hand: Hand::new(owner, seed, 0) }
+    pub fn new(owner: u64, seed: u64, shape: Shape) -> Writer {
+        Writer { owner, log: Log::new(Vec::new()), hand: Hand::new(owner, seed, 0, shape), shape }
     }
 
     pub fn work(&mut self, table: &Table, steps: usize, wind: &Wind<'_>) {
@@ -109,7 +110,7 @@ impl Writer {
                 return;
             }
             let change = self.hand.draw(self.log.list());
-            let (list, count) = change.on_list(self.log.list());
+            let (list, count) = change.on_list(self.log.list(), self.shape);
             let begun = wind.now();
             let result = change.on_table(table);
             let done = wind.now();

@@ -25,6 +25,7 @@ pub mod log;
 
 use super::{data, naive};
 use crate::support::{Random, buffer_of, from_env, on_all_cores};
+use change::Shape;
 use log::{Wind, Writer};
 use siltstone::Options;
 use siltstone::document::value::Value;
@@ -68,6 +69,7 @@ struct World {
     writers: Vec<Writer>,
     /// Documents that nobody changes.
     still: Vec<Value>,
+    shape: Shape,
 }
 
 fn open(vfs: &MemVfs) -> Documents {
@@ -85,17 +87,18 @@ impl World {
         let mut random = Random::new(seed);
         let vfs = MemVfs::new();
         let documents = open(&vfs);
-        let table = documents.create_table("db", "storm", None).unwrap();
+        let shape = if random.one_in(2) { Shape::Columns } else { Shape::Free };
+        let table = documents.create_table("db", "storm", shape.schema().as_ref()).unwrap();
         table.create_index(builder::unique("u"), |_| {}).unwrap();
         let many = if random.one_in(8) { MANY } else { 0 };
         let mut still = |n| {
-            let document = change::member(data::document(&mut random, n), "owner", Value::from(WRITERS));
-            change::member(document, "v", Value::from(1000 + n))
+            let document = change::document(&mut random, n, WRITERS);
+            shape.stored(change::member(document, "v", Value::from(1000 + n)))
         };
         let still: Vec<Value> = (0..many).map(&mut still).collect();
         table.insert_many(still.clone()).unwrap();
-        let writers = (0..WRITERS).map(|owner| Writer::new(owner, random.next())).collect();
-        World { random, vfs, documents, writers, still }
+        let writers = (0..WRITERS).map(|owner| Writer::new(owner, random.next(), shape)).collect();
+        World { random, vfs, documents, writers, still, shape }
     }
 
     fn table(&self) -> Table {
@@ -205,7 +208,7 @@ impl World {
         let table = self.table();
         let count = if self.still.is_empty() { 50 } else { 8 };
         for _ in 0..count {
-            let query = query(&mut self.random);
+            let query = query(&mut self.random, self.shape);
             let expected = naive::find(found, &query);
             let hidden = hidden(&query);
             assert_eq!(table.explain(hidden.clone()).unwrap().index, None);
@@ -220,17 +223,25 @@ impl World {
     }
 }
 
-/// As [`data::query`], and often of the members that are unique.
-fn query(random: &mut Random) -> Query {
+/// As [`data::query`], and often of the members that are unique, or of dates.
+fn query(random: &mut Random, shape: Shape) -> Query {
     let mut query = data::query(random);
-    if random.one_in(3) {
-        let value = change::wanted(random);
-        let operator = *random.pick(&["$eq", "$gte", "$lt", "$ne"]);
-        let clause = Value::object([(*random.pick(&["u", "v"]), Value::object([(operator, value)]))]);
+    let dates = shape == Shape::Columns;
+    if random.one_in(2) {
+        let (name, value) = match random.below(if dates { 4 } else { 2 }) {
+            0 => ("u", change::wanted(random)),
+            1 => ("v", change::wanted(random)),
+            _ => ("at", data::date(random)),
+        };
+        let operator = *random.pick(&["$eq", "$gte", "$lt", "$ne", "$gt", "$lte"]);
+        let clause = Value::object([(name, Value::object([(operator, value)]))]);
         query.filter = match random.below(2) {
             0 => clause,
             _ => Value::object([("$and", Value::Array(vec![clause, query.filter]))]),
         };
+    }
+    if dates && random.one_in(6) {
+        query.sort = Value::object([("at", Value::from(if random.one_in(2) { -1_i64 } else { 1 }))]);
     }
     query
 }
