@@ -8,11 +8,13 @@
 //! | [`dates`] | columns of dates are compared as moments |
 //! | [`kill`] | a process that writes documents is killed |
 //! | [`race`] | writers that want the same, readers and builders beside them |
+//! | [`between`] | what comes between the shape of a table and a view of it |
 //! | [`stream`] | a million documents are looked through in the memory of a few |
 //! | [`agree`] | index, scan and list give the same answers, between random changes |
 //! | [`storm`] | the same, between power cuts and racing writers, whose logs say what may be there |
 
 mod agree;
+mod between;
 mod crash;
 mod data;
 mod dates;
