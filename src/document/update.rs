@@ -26,7 +26,7 @@
 //!      and `$rename` make nothing.
 //! (U4) An array grows by one at its end: a place farther off is refused.
 //! (U5) Numbers are exact ([`number`](super::number)), and where the value stays the same, so do the digits. Order and equality are those
-//!      of [`order`](super::order).
+//!      of [`order`](super::order); columns of dates are compared as moments, as filters compare them ([`Collation`]).
 //! (U6) A document does not get deeper than [`MAX_DEPTH`]. It may get longer than [`MAX_BYTES`](super::value::MAX_BYTES): who writes it
 //!      finds that out.
 //! (U7) It costs as many steps as the update and the members and elements on its way are long, not one multiplied with the other; only
@@ -46,6 +46,7 @@ mod operator;
 mod stored;
 mod walk;
 
+use super::collation::Collation;
 use super::filter::Refused;
 use super::path::Path;
 use super::tree::Tree;
@@ -82,13 +83,21 @@ struct Change {
 const DEEPER: &str = "the document would be deeper than 100";
 
 impl Update {
-    /// Reads an update. Costs as much as it is long.
+    /// Reads an update of documents of no schema. Costs as much as it is long.
     ///
     /// # Errors
     /// The place in the update, and what is wrong there: no object; an operator or modifier that there is not, or an operand it cannot
     /// have; members and operators beside each other; a wrong path; two changes at one path, or one within another (U2); what would make
     /// any document too deep (U6).
     pub fn parse(update: &Value) -> Result<Update, Refused> {
+        Update::parse_with(update, &|_| Collation::Plain)
+    }
+
+    /// Reads an update of documents whose values at a path are compared as `collation` says, those in an array there as well.
+    ///
+    /// # Errors
+    /// As [`Update::parse`].
+    pub fn parse_with(update: &Value, collation: &dyn Fn(&Path) -> Collation) -> Result<Update, Refused> {
         let Value::Object(members) = update else { return refuse("", "an object of changes is expected") };
         let mut parsed = Update { changes: Tree::new(), renames: 0 };
         let is_operator = |name: &str| name.starts_with('$');
@@ -101,7 +110,7 @@ impl Update {
         }
         for (name, value) in members {
             match operators {
-                true => parsed.add_operator(name, value)?,
+                true => parsed.add_operator(name, value, collation)?,
                 false => parsed.add(&[name], name, Operator::Set(value.clone()))?,
             }
         }
@@ -148,17 +157,23 @@ impl Update {
         self.changes.children().map(|(name, _)| name)
     }
 
-    fn add_operator(&mut self, name: &str, operands: &Value) -> Result<(), Refused> {
+    fn add_operator(
+        &mut self,
+        name: &str,
+        operands: &Value,
+        collation: &dyn Fn(&Path) -> Collation,
+    ) -> Result<(), Refused> {
         let Value::Object(operands) = operands else {
             return refuse(name, "an object is expected, of paths with what is done there");
         };
-        if name != "$rename" && Operator::parse(name, &Value::Null, "").is_none() {
+        if name != "$rename" && Operator::parse(name, &Value::Null, "", Collation::Plain).is_none() {
             return refuse(name, format!("there is no such operator; there are {}", operator::NAMES));
         }
         for (path, operand) in operands {
             let at = format!("{name}.{path}");
-            let names = names(path, &at)?;
-            match Operator::parse(name, operand, &at) {
+            let place = parse_path(path, &at)?;
+            let names = names(path);
+            match Operator::parse(name, operand, &at, collation(&place)) {
                 Some(operator) => self.add(&names, &at, operator?)?,
                 None => self.add_rename(&names, operand, &at)?,
             }
@@ -171,7 +186,8 @@ impl Update {
         let slot = self.renames;
         self.renames += 1;
         self.add(from, at, Operator::Take(slot))?;
-        self.add(&names(to, at)?, at, Operator::Put(slot))
+        parse_path(to, at)?;
+        self.add(&names(to), at, Operator::Put(slot))
     }
 
     fn add(&mut self, names: &[&str], at: &str, operator: Operator) -> Result<(), Refused> {
@@ -184,14 +200,13 @@ impl Update {
     }
 }
 
-/// The names of a path.
-fn names<'p>(path: &'p str, at: &str) -> Result<Vec<&'p str>, Refused> {
-    match Path::parse(path) {
-        Some(_) => Ok(path.split('.').collect()),
-        None => {
-            refuse(at, "this is no path: names are not empty, do not begin with `$`, and are at most 100")
-        }
-    }
+fn parse_path(path: &str, at: &str) -> Result<Path, Refused> {
+    let why = "this is no path: names are not empty, do not begin with `$`, and are at most 100";
+    Path::parse(path).map_or_else(|| refuse(at, why), Ok)
+}
+
+fn names(path: &str) -> Vec<&str> {
+    path.split('.').collect()
 }
 
 fn refuse<T>(at: impl Into<String>, why: impl Into<String>) -> Result<T, Refused> {

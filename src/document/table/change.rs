@@ -78,7 +78,8 @@ impl Table {
     /// # Errors
     /// As [`Table::update`].
     pub fn update_now(&self, query: Query, change: &Value, upsert: Upsert) -> Result<Pending<Updated>> {
-        let update = Update::parse(change).map_err(Error::Update)?;
+        let shape = self.shape()?;
+        let update = Update::parse_with(change, &|path| shape.collation(path)).map_err(Error::Update)?;
         if update.touches(PK) {
             let (database, table) = self.name.clone();
             return Err(Error::PkUpdate { table, database });

@@ -1,5 +1,6 @@
 //! Changes of arrays: `$push`, `$pull`, `$addToSet`.
 
+use super::super::collation::Collation;
 use super::super::filter::Refused;
 use super::super::value::Value;
 use super::judge::{self, Wanted};
@@ -45,14 +46,17 @@ impl Push {
 pub(super) struct AddToSet {
     /// With the key of each, which are all different.
     each: Vec<(Vec<u8>, Value)>,
+    /// Of the elements.
+    collation: Collation,
 }
 
 impl AddToSet {
-    pub(super) fn parse(operand: &Value, at: &str) -> Result<AddToSet, Refused> {
+    pub(super) fn parse(operand: &Value, at: &str, collation: Collation) -> Result<AddToSet, Refused> {
         let modifiers = Modifiers::parse(operand, &["$each"], at)?;
         let mut known = HashSet::new();
-        let each = modifiers.each.iter().map(|value| (judge::key(value), value.clone()));
-        Ok(AddToSet { each: each.filter(|(key, _)| known.insert(key.clone())).collect() })
+        let each = modifiers.each.iter().map(|value| (judge::key(value, &collation), value.clone()));
+        let each = each.filter(|(key, _)| known.insert(key.clone())).collect();
+        Ok(AddToSet { each, collation })
     }
 
     /// Costs as many steps as there are elements and values together.
@@ -62,7 +66,7 @@ impl AddToSet {
             if missing.is_empty() {
                 return;
             }
-            missing.remove(&*judge::key(element));
+            missing.remove(&*judge::key(element, &self.collation));
         }
         let new = self.each.iter().filter(|(key, _)| missing.contains(&**key));
         list.extend(new.map(|(_, value)| value.clone()));
@@ -76,21 +80,24 @@ impl AddToSet {
 /// `$pull`: elements removed from an array.
 #[derive(Debug, Clone)]
 pub(super) enum Pull {
-    Equal(Value),
+    /// As elements are compared.
+    Equal(Value, Collation),
     Like(Wanted),
 }
 
 impl Pull {
-    pub(super) fn parse(operand: &Value, at: &str) -> Result<Pull, Refused> {
+    pub(super) fn parse(operand: &Value, at: &str, collation: Collation) -> Result<Pull, Refused> {
         match operand {
             Value::Object(_) => Wanted::parse(operand, at).map(Pull::Like),
-            _ => Ok(Pull::Equal(operand.clone())),
+            _ => Ok(Pull::Equal(operand.clone(), collation)),
         }
     }
 
     pub(super) fn apply(&self, list: &mut Vec<Value>) {
         match self {
-            Pull::Equal(value) => list.retain(|element| judge::compare(element, value).is_ne()),
+            Pull::Equal(value, collation) => {
+                list.retain(|element| judge::compare(element, value, collation).is_ne());
+            }
             Pull::Like(wanted) => list.retain(|element| !wanted.has(element)),
         }
     }

@@ -1,5 +1,6 @@
 //! What updates ask about values: which comes first, which are equal, which are asked for. Nothing else of updates knows how.
 
+use super::super::collation::Collation;
 use super::super::filter::{Filter, Refused};
 use super::super::order::{self, Direction};
 use super::super::raw::Encoded;
@@ -7,14 +8,15 @@ use super::super::value::Value;
 use std::cmp::Ordering;
 
 /// Which of two values comes first.
-pub(super) fn compare(one: &Value, other: &Value) -> Ordering {
-    order::compare(Encoded::of(one).raw(), Encoded::of(other).raw())
+pub(super) fn compare(one: &Value, other: &Value, collation: &Collation) -> Ordering {
+    let of = |value| collation.constant(Encoded::of(value));
+    order::compare(of(one).raw(), of(other).raw())
 }
 
 /// Bytes that are the same for equal values only.
-pub(super) fn key(value: &Value) -> Vec<u8> {
+pub(super) fn key(value: &Value, collation: &Collation) -> Vec<u8> {
     let mut key = Vec::new();
-    order::encode(Encoded::of(value).raw(), Direction::Ascending, &mut key);
+    order::encode(collation.constant(Encoded::of(value)).raw(), Direction::Ascending, &mut key);
     key
 }
 

@@ -1,5 +1,6 @@
 //! What happens at one place of a document, whether something lies there or not. It knows nothing of places.
 
+use super::super::collation::Collation;
 use super::super::filter::Refused;
 use super::super::number::{Decimal, MAX_DIGITS};
 use super::super::value::{Number, Value};
@@ -15,7 +16,7 @@ pub(super) enum Operator {
     Increase(Decimal, Number),
     Multiply(Decimal),
     /// The value takes the place of one that, compared with it, is such.
-    Replace(Ordering, Value),
+    Replace(Ordering, Value, Collation),
     Push(Push),
     Pull(Pull),
     AddToSet(AddToSet),
@@ -29,18 +30,24 @@ pub(super) enum Operator {
 pub(super) const NAMES: &str = "$set, $unset, $inc, $mul, $min, $max, $push, $pull, $addToSet and $rename";
 
 impl Operator {
-    /// Any but `$rename`, which is two changes; `None` when there is none of this name.
-    pub(super) fn parse(name: &str, operand: &Value, at: &str) -> Option<Result<Operator, Refused>> {
+    /// Any but `$rename`, which is two changes; `None` when there is none of this name. Values there, and elements of an array there, are
+    /// compared as `collation` says.
+    pub(super) fn parse(
+        name: &str,
+        operand: &Value,
+        at: &str,
+        collation: Collation,
+    ) -> Option<Result<Operator, Refused>> {
         Some(match name {
             "$set" => Ok(Operator::Set(operand.clone())),
             "$unset" => Ok(Operator::Unset),
             "$inc" => number(operand, at).map(|number| Operator::Increase(number.value(), number.clone())),
             "$mul" => number(operand, at).map(|number| Operator::Multiply(number.value())),
-            "$min" => Ok(Operator::Replace(Ordering::Greater, operand.clone())),
-            "$max" => Ok(Operator::Replace(Ordering::Less, operand.clone())),
+            "$min" => Ok(Operator::Replace(Ordering::Greater, operand.clone(), collation)),
+            "$max" => Ok(Operator::Replace(Ordering::Less, operand.clone(), collation)),
             "$push" => Push::parse(operand, at).map(Operator::Push),
-            "$pull" => Pull::parse(operand, at).map(Operator::Pull),
-            "$addToSet" => AddToSet::parse(operand, at).map(Operator::AddToSet),
+            "$pull" => Pull::parse(operand, at, collation).map(Operator::Pull),
+            "$addToSet" => AddToSet::parse(operand, at, collation).map(Operator::AddToSet),
             _ => return None,
         })
     }
@@ -48,7 +55,7 @@ impl Operator {
     /// How deep what it puts there is.
     pub(super) fn depth(&self) -> usize {
         match self {
-            Operator::Set(value) | Operator::Replace(_, value) => value.depth(),
+            Operator::Set(value) | Operator::Replace(_, value, _) => value.depth(),
             Operator::Push(push) => push.depth(),
             Operator::AddToSet(add) => add.depth(),
             _ => 0,
@@ -63,7 +70,7 @@ impl Operator {
     /// What it puts where nothing is; nothing when it does not, and for `Put`, whose value is somewhere else.
     pub(super) fn initial(&self) -> Option<Value> {
         match self {
-            Operator::Set(value) | Operator::Replace(_, value) => Some(value.clone()),
+            Operator::Set(value) | Operator::Replace(_, value, _) => Some(value.clone()),
             Operator::Increase(_, number) => Some(Value::Number(number.clone())),
             Operator::Multiply(_) => Some(Value::Number(Number::from_decimal(&Decimal::ZERO))),
             Operator::Push(push) => Some(array(|list| push.apply(list))),
@@ -76,7 +83,9 @@ impl Operator {
     pub(super) fn edit(&self, value: &mut Value) -> Result<(), String> {
         match self {
             Operator::Set(new) => *value = new.clone(),
-            Operator::Replace(from, new) if judge::compare(value, new) == *from => *value = new.clone(),
+            Operator::Replace(from, new, collation) if judge::compare(value, new, collation) == *from => {
+                *value = new.clone();
+            }
             Operator::Increase(operand, _) => count(value, |number| number.add(operand))?,
             Operator::Multiply(operand) => count(value, |number| number.multiply(operand))?,
             Operator::Push(push) => push.apply(elements(value)?),

@@ -1,4 +1,5 @@
 use super::*;
+use crate::document::schema::datetime::Format;
 use crate::random::Random;
 
 fn parse(text: &str) -> Value {
@@ -410,5 +411,36 @@ fn no_update_makes_a_document_too_deep() {
         let result = update.apply(&mut document);
         assert!(document.depth() <= MAX_DEPTH, "round {round}");
         assert!(result.is_ok() || document.depth() == before, "round {round}");
+    }
+}
+
+/// `2024-01-01T11:00+02:00` is 9 o'clock, and so before `10:00Z`, although its text comes after.
+#[test]
+fn columns_of_dates_are_compared_as_moments() {
+    let moments = |path: &Path| match path.names().last() {
+        Some("at") => Collation::Instant(Format::default()),
+        _ => Collation::Plain,
+    };
+    let (early, late) = ("2024-01-01T11:00:00+02:00", "2024-01-01T10:00:00+00:00");
+    let same = "2024-01-01T09:00:00+00:00";
+    for (update, document, expected) in [
+        (r#"{"$min":{"at":EARLY}}"#, r#"{"at":LATE}"#, r#"{"at":EARLY}"#),
+        (r#"{"$min":{"at":LATE}}"#, r#"{"at":EARLY}"#, r#"{"at":EARLY}"#),
+        (r#"{"$max":{"n.at":LATE}}"#, r#"{"n":{"at":EARLY}}"#, r#"{"n":{"at":LATE}}"#),
+        (r#"{"$max":{"at":SAME}}"#, r#"{"at":EARLY}"#, r#"{"at":EARLY}"#),
+        (r#"{"$max":{"text":LATE}}"#, r#"{"text":EARLY}"#, r#"{"text":EARLY}"#),
+        (r#"{"$addToSet":{"at":{"$each":[SAME,LATE]}}}"#, r#"{"at":[EARLY]}"#, r#"{"at":[EARLY,LATE]}"#),
+        (r#"{"$addToSet":{"text":SAME}}"#, r#"{"text":[EARLY]}"#, r#"{"text":[EARLY,SAME]}"#),
+        (r#"{"$pull":{"at":SAME}}"#, r#"{"at":[EARLY,LATE]}"#, r#"{"at":[LATE]}"#),
+    ] {
+        let dates = |text: &str| {
+            let dates = [("EARLY", early), ("LATE", late), ("SAME", same)];
+            dates
+                .iter()
+                .fold(text.to_owned(), |text, (name, date)| text.replace(name, &format!("\"{date}\"")))
+        };
+        let mut changed = parse(&dates(document));
+        Update::parse_with(&parse(&dates(update)), &moments).unwrap().apply(&mut changed).unwrap();
+        assert_eq!(changed.to_string(), dates(expected), "{update} of {document}");
     }
 }

@@ -42,7 +42,7 @@ impl Three {
                 let (filter, change) = (data::filter(random, 0), data::change(random));
                 let mut matched = 0;
                 for document in self.list.iter_mut().filter(|document| naive::matches(document, &filter)) {
-                    merge(document, &change);
+                    naive::merge(document, &change);
                     matched += 1;
                 }
                 for table in [&self.indexed, &self.plain] {
@@ -103,16 +103,6 @@ fn shown(documents: &[Value]) -> String {
 fn about(seed: u64, query: &Query, what: &str) -> String {
     let Query { filter, sort, skip, limit, .. } = query;
     format!("SILTSTONE_SEED={seed} {what}: {filter} sort {sort} skip {skip} limit {limit:?}")
-}
-
-fn merge(document: &mut Value, change: &Value) {
-    let (Value::Object(members), Value::Object(change)) = (document, change) else { panic!() };
-    for (name, value) in change {
-        match members.iter_mut().find(|(other, _)| other == name) {
-            Some(member) => member.1 = value.clone(),
-            None => members.push((name.clone(), value.clone())),
-        }
-    }
 }
 
 /// One set of data; how many queries were asked.

@@ -29,19 +29,6 @@ fn open(vfs: &MemVfs, seed: u64) -> Documents {
     Documents::open_with(Arc::new(LsmEngine::new(db)), clock).unwrap()
 }
 
-fn replace(list: &mut [Value], filter: &Value, change: &Value) {
-    let Value::Object(change) = change else { panic!() };
-    for document in list.iter_mut().filter(|document| naive::matches(document, filter)) {
-        let Value::Object(members) = document else { panic!() };
-        for (name, value) in change {
-            match members.iter_mut().find(|(other, _)| other == name) {
-                Some(member) => member.1 = value.clone(),
-                None => members.push((name.clone(), value.clone())),
-            }
-        }
-    }
-}
-
 /// Works on a table, and notes what it is after each change.
 fn work(documents: &Documents, random: &mut Random, vfs: &MemVfs) -> Vec<State> {
     let table = documents.create_table("db", "t", None).unwrap();
@@ -63,7 +50,9 @@ fn work(documents: &Documents, random: &mut Random, vfs: &MemVfs) -> Vec<State> 
             4 | 5 => {
                 let (filter, change) = (data::filter(random, 0), data::change(random));
                 table.update(filter.clone(), change.clone()).unwrap();
-                replace(&mut list, &filter, &change);
+                for document in list.iter_mut().filter(|document| naive::matches(document, &filter)) {
+                    naive::merge(document, &change);
+                }
             }
             6 => {
                 let filter = data::filter(random, 0);

@@ -7,6 +7,16 @@ use siltstone::document::value::Value;
 /// The paths that are asked for.
 const PATHS: [&str; 9] = ["a", "b", "c", "n.x", "n.y", "l.k", "l", "a.0", "n"];
 
+/// Dates, and at which moment each is. No other text is one.
+const DATES: [(&str, u64); 6] = [
+    ("2024-01-01T11:00:00+02:00", 9),
+    ("2024-01-01T09:00:00+00:00", 9),
+    ("2024-01-01T10:00:00+00:00", 10),
+    ("2024-01-01T08:00:00-02:00", 10),
+    ("2024-01-01T12:00:00+00:00", 12),
+    ("2024-01-01T08:00:00-05:00", 13),
+];
+
 fn parse(text: &str) -> Value {
     Value::parse(text).unwrap()
 }
@@ -36,6 +46,16 @@ pub fn scalar(random: &mut Random) -> Value {
         "4",
     ];
     parse(SCALARS[random.below(SCALARS.len())])
+}
+
+/// A text of a column of dates.
+pub fn date(random: &mut Random) -> Value {
+    Value::from(random.pick(&DATES).0)
+}
+
+/// The moment that a text of such a column stands for.
+pub fn moment(text: &str) -> Option<u64> {
+    DATES.iter().find(|(date, _)| *date == text).map(|(_, moment)| *moment)
 }
 
 fn value(random: &mut Random, depth: usize) -> Value {

@@ -3,15 +3,23 @@
 //! | module | what it has |
 //! |---|---|
 //! | [`data`] | documents, indexes, queries and changes out of a seed |
-//! | [`naive`] | what a query means, told once more and in the plainest way, on a list in memory |
+//! | [`naive`] | what a query and a change mean, told once more and in the plainest way, on a list in memory |
 //! | [`crash`] | the power is cut before every file operation |
+//! | [`dates`] | columns of dates are compared as moments |
+//! | [`kill`] | a process that writes documents is killed |
 //! | [`race`] | writers that want the same, readers and builders beside them |
+//! | [`between`] | what comes between the shape of a table and a view of it |
 //! | [`stream`] | a million documents are looked through in the memory of a few |
-//! | [`agree`] | index, scan and list give the same answers, between random changes and power cuts |
+//! | [`agree`] | index, scan and list give the same answers, between random changes |
+//! | [`storm`] | the same, between power cuts and racing writers, whose logs say what may be there |
 
 mod agree;
+mod between;
 mod crash;
 mod data;
+mod dates;
+mod kill;
 mod naive;
 mod race;
+mod storm;
 mod stream;

@@ -1,6 +1,7 @@
-//! What a query means, told once more: on values as trees, without plans, without bytes. Numbers here are small enough to be
+//! What a query and a change mean, told once more: on values as trees, without plans, without bytes. Numbers here are small enough to be
 //! binary fractions.
 
+use super::data;
 use siltstone::document::Query;
 use siltstone::document::value::{Kind, Value};
 use std::cmp::Ordering;
@@ -69,7 +70,10 @@ fn compare(one: &Value, other: &Value) -> Ordering {
     match (one, other) {
         (Value::Bool(one), Value::Bool(other)) => one.cmp(other),
         (Value::Number(_), Value::Number(_)) => number(one).total_cmp(&number(other)),
-        (Value::String(one), Value::String(other)) => one.cmp(other),
+        (Value::String(one), Value::String(other)) => match (data::moment(one), data::moment(other)) {
+            (Some(one), Some(other)) => one.cmp(&other),
+            _ => one.cmp(other),
+        },
         (Value::Array(one), Value::Array(other)) => {
             let first = one.iter().zip(other).map(|(one, other)| compare(one, other)).find(|o| o.is_ne());
             first.unwrap_or(one.len().cmp(&other.len()))
@@ -87,6 +91,17 @@ fn compare(one: &Value, other: &Value) -> Ordering {
             one.iter().zip(&other).map(pair).find(|o| o.is_ne()).unwrap_or(one.len().cmp(&other.len()))
         }
         _ => one.kind().cmp(&other.kind()),
+    }
+}
+
+/// Members take the places of those of a document.
+pub fn merge(document: &mut Value, change: &Value) {
+    let (Value::Object(members), Value::Object(change)) = (document, change) else { panic!("{change}") };
+    for (name, value) in change {
+        match members.iter_mut().find(|(other, _)| other == name) {
+            Some(member) => member.1 = value.clone(),
+            None => members.push((name.clone(), value.clone())),
+        }
     }
 }
 
