@@ -108,6 +108,13 @@ impl Encoded {
         Encoded(bytes.into())
     }
 
+    /// An array of these.
+    pub(super) fn array<'e>(elements: impl Iterator<Item = Raw<'e>>) -> Encoded {
+        let mut bytes = Vec::new();
+        push_array(&mut bytes, |out| elements.for_each(|element| element.push_onto(out)));
+        Encoded(bytes.into())
+    }
+
     /// The one value that `content` appends, which has about so many bytes.
     pub(super) fn built<E>(
         capacity: usize,

@@ -159,23 +159,26 @@ impl Schema {
     /// A column of the table itself; also `pk`.
     #[must_use]
     pub fn column(&self, name: &str) -> Option<&Column> {
-        self.columns.place(name.as_bytes()).and_then(|place| self.columns.list.get(place))
+        self.columns.named(name)
     }
 
-    /// The format of the dates at a path, when there are any; names of members, from the outermost on.
-    pub fn instants<'p>(&self, path: impl Iterator<Item = &'p str>) -> Option<&Format> {
-        let mut columns = Some(&self.columns);
-        let mut found = None;
+    /// The format of the dates at a path, or in the arrays there, when there are any; names of members, from the outermost on, and
+    /// places in arrays.
+    pub fn instants<'p>(&self, mut path: impl Iterator<Item = &'p str>) -> Option<&Format> {
+        let mut rule = &self.columns.named(path.next()?)?.spec.rule;
         for name in path {
-            let all = columns.take()?;
-            let rule = &all.place(name.as_bytes()).and_then(|place| all.list.get(place))?.spec.rule;
-            (columns, found) = match rule {
-                Rule::Object(inner) => (inner.as_ref(), None),
-                Rule::DateTime(format) => (None, Some(format)),
-                _ => (None, None),
+            // No column is called as a place is.
+            let is_place = matches!(rule, Rule::Array(..)) && name.bytes().all(|byte| byte.is_ascii_digit());
+            rule = match rule.innermost() {
+                rule if is_place => rule,
+                Rule::Object(Some(columns)) => &columns.named(name)?.spec.rule,
+                _ => return None,
             };
         }
-        found
+        match rule.innermost() {
+            Rule::DateTime(format) => Some(format),
+            _ => None,
+        }
     }
 
     /// The columns that say they are unique. `pk`, which is too, is not among them.
@@ -253,6 +256,10 @@ impl Columns {
         Columns { list, places, expected }
     }
 
+    fn named(&self, name: &str) -> Option<&Column> {
+        self.place(name.as_bytes()).and_then(|place| self.list.get(place))
+    }
+
     fn place(&self, name: &[u8]) -> Option<usize> {
         self.places.get(name).copied()
     }
@@ -268,6 +275,14 @@ impl Columns {
 }
 
 impl Rule {
+    /// What the elements of an array have to be, or those of the arrays in it; itself, if it is of no array.
+    fn innermost(&self) -> &Rule {
+        match self {
+            Rule::Array(_, Some(items)) => items.rule.innermost(),
+            rule => rule,
+        }
+    }
+
     fn kind(&self) -> Type<'_> {
         match self {
             Rule::Str(_) => Type::Str,

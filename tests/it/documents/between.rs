@@ -79,7 +79,7 @@ fn table() -> (Arc<Calling>, Documents, Table) {
     let engine = Arc::new(engine);
     let documents = Documents::open(Arc::clone(&engine) as Arc<dyn StorageEngine>).unwrap();
     let table = documents.create_table("db", "t", None).unwrap();
-    table.insert_many((0..10).map(|n| json!({"pk": n, "a": n}).into())).unwrap();
+    table.insert_many((0..10).map(|n| json!({"pk": n, "a": n}))).unwrap();
     index(&table);
     (engine, documents, table)
 }

@@ -22,3 +22,44 @@ fn the_least_and_the_most_of_dates_are_moments() {
     check(json!({"$min": {"at": nine, "text": nine}}).into(), nine, ten);
     check(json!({"$max": {"at": ten, "text": nine}}).into(), ten, nine);
 }
+
+#[test]
+fn arrays_of_dates_are_moments_each() {
+    let documents = Documents::open(Arc::new(MemoryEngine::new())).unwrap();
+    let objects = json!({"type": "array", "items": {"type": "object", "fields": {"when": "datetime"}}});
+    let schema = json!({"at": {"type": "array", "items": "datetime"}, "l": objects, "when": "str"}).into();
+    let table = documents.create_table("db", "t", Some(&schema)).unwrap();
+    let (nine, ten) = ("2024-01-01T11:00:00+02:00", "2024-01-01T10:00:00+00:00");
+    let (also_nine, also_ten) = ("2024-01-01T09:00:00+00:00", "2024-01-01T12:00:00+02:00");
+    table.insert(json!({"at": [nine], "l": [{"when": nine}]})).unwrap();
+    table.insert(json!({"at": [ten, ten], "l": [{}, {"when": ten}]})).unwrap();
+    let places = |filter: &serde_json::Value| -> Vec<u64> {
+        (0..2)
+            .filter(|at| table.count(json!({"$and": [{"at": {"$size": at + 1}}, filter]})).unwrap() > 0)
+            .collect()
+    };
+    for indexed in [false, true] {
+        if indexed {
+            for path in ["at", "l.when"] {
+                table.create_index(json!({"columns": {path: 1}}), |_| {}).unwrap();
+            }
+        }
+        for (filter, expected) in [
+            (json!({"at": also_nine}), vec![0]),
+            (json!({"at": [also_ten, ten]}), vec![1]),
+            (json!({"at": {"$gt": also_nine}}), vec![1]),
+            (json!({"at.0": {"$lte": also_nine}}), vec![0]),
+            (json!({"at": {"$elemMatch": {"$lt": also_ten}}}), vec![0]),
+            (json!({"l.when": also_ten}), vec![1]),
+            (json!({"l.1.when": {"$gte": also_nine}}), vec![1]),
+            (json!({"l": {"$elemMatch": {"when": also_nine}}}), vec![0]),
+            (json!({"when": {"$exists": false}}), vec![0, 1]),
+        ] {
+            assert_eq!(places(&filter), expected, "{filter}, indexed: {indexed}");
+        }
+    }
+    table.update(json!({"at": nine}), json!({"$addToSet": {"at": also_nine}})).unwrap();
+    assert_eq!(table.count(json!({"at": {"$size": 1}})).unwrap(), 1, "it was in the set already");
+    table.update(json!({}), json!({"$pull": {"at": also_ten}})).unwrap();
+    assert_eq!(table.count(json!({"at": {"$size": 0}})).unwrap(), 1);
+}
