@@ -118,7 +118,7 @@ impl Filter {
     /// # Errors
     /// The place, and what is wrong there (F6).
     pub fn parse_with(query: &Value, collation: &dyn Fn(&Path) -> Collation) -> Result<Filter, Refused> {
-        parse::Parser::new(collation).filter(query, "")
+        parse::Parser::new(collation).filter(query, parse::At::All)
     }
 
     /// Whether a document is asked for.

@@ -36,6 +36,7 @@ pub mod catalogue;
 pub mod collation;
 mod convert;
 pub mod error;
+mod escape;
 pub mod filter;
 pub mod index;
 pub mod keys;

@@ -103,13 +103,23 @@ enum Bounds {
 pub(super) fn plan(filter: &Filter, sort: &Sort, indexes: &[Index]) -> Plan {
     let clauses = filter.conjunction();
     let usable = indexes.iter().enumerate().filter(|(_, index)| {
-        index.ready && index.partial.as_ref().is_none_or(|partial| filter.implies(partial))
+        index.ready
+            && may_serve(index, &clauses, sort)
+            && index.partial.as_ref().is_none_or(|partial| filter.implies(partial))
     });
     let candidates = usable.filter_map(|(at, index)| candidate(at, index, &clauses, sort));
     match candidates.max_by(|(one, _), (other, _)| one.cmp(other)) {
         Some((_, plan)) => Plan::Index(plan),
         None => Plan::Scan,
     }
+}
+
+/// Whether there is a condition on the first column of an index, or the order begins with it. Otherwise it is no candidate, and nothing
+/// more is looked at.
+fn may_serve(index: &Index, clauses: &[&Clause], sort: &Sort) -> bool {
+    let Some(first) = index.columns.first() else { return false };
+    let on_first = |clause: &&Clause| matches!(&clause.means, Means::Field(path, ..) if *path == first.path);
+    sort.columns().first().is_some_and(|column| column.path == first.path) || clauses.iter().any(on_first)
 }
 
 /// What makes one plan better than another, the most important first.

@@ -18,8 +18,9 @@
 //! (R2) Bytes that are no value, which only somebody can have written who knows better, are never read out of bounds, and reading
 //!      them ends: what is no value is not there. [`Raw::to_value`] says that they are none.
 
+use super::escape::push_string;
 use super::number::Decimal;
-use super::value::{Kind, MAX_DEPTH, Number, Value, write_string};
+use super::value::{Kind, MAX_DEPTH, Number, Value};
 
 const NULL: u8 = 0;
 const FALSE: u8 = 1;
@@ -267,38 +268,46 @@ impl<'a> Raw<'a> {
     /// of no use.
     #[must_use]
     pub fn write_json(self, out: &mut String) -> Option<()> {
-        self.json(MAX_DEPTH, out)
+        // All of it is looked at once whether it is text, not each string by itself.
+        let mut bytes = if out.is_empty() { std::mem::take(out).into_bytes() } else { Vec::new() };
+        bytes.reserve(self.content.len() + self.content.len() / 4 + 2);
+        self.json(MAX_DEPTH, &mut bytes)?;
+        if out.is_empty() {
+            *out = String::from_utf8(bytes).ok()?;
+        } else {
+            out.push_str(std::str::from_utf8(&bytes).ok()?);
+        }
+        Some(())
     }
 
-    fn json(self, depth: usize, out: &mut String) -> Option<()> {
-        let string =
-            |bytes: &[u8], out: &mut String| write_string(std::str::from_utf8(bytes).ok()?, out).ok();
-        match self.part() {
-            Part::Null => out.push_str("null"),
-            Part::Bool(value) => out.push_str(if value { "true" } else { "false" }),
-            Part::Number("") | Part::Instant(_) => return None,
-            Part::Number(text) => out.push_str(text),
-            Part::String(bytes) => string(bytes, out)?,
-            Part::Array(mut list) => {
-                let depth = depth.checked_sub(1)?;
-                out.push('[');
+    fn json(self, depth: usize, out: &mut Vec<u8>) -> Option<()> {
+        match self.tag {
+            NULL => out.extend_from_slice(b"null"),
+            FALSE => out.extend_from_slice(b"false"),
+            TRUE => out.extend_from_slice(b"true"),
+            NUMBER if !self.content.is_empty() => out.extend_from_slice(self.content),
+            STRING => push_string(self.content, out)?,
+            ARRAY => {
+                let (depth, mut list) = (depth.checked_sub(1)?, Elements(self.content));
+                out.push(b'[');
                 for (at, value) in list.by_ref().enumerate() {
-                    out.push_str(if at > 0 { "," } else { "" });
+                    out.extend_from_slice(if at > 0 { b"," } else { b"" });
                     value.json(depth, out)?;
                 }
-                list.0.is_empty().then(|| out.push(']'))?;
+                list.0.is_empty().then(|| out.push(b']'))?;
             }
-            Part::Object(mut members) => {
-                let depth = depth.checked_sub(1)?;
-                out.push('{');
+            OBJECT => {
+                let (depth, mut members) = (depth.checked_sub(1)?, Members(self.content));
+                out.push(b'{');
                 for (at, (name, value)) in members.by_ref().enumerate() {
-                    out.push_str(if at > 0 { "," } else { "" });
-                    string(name, out)?;
-                    out.push(':');
+                    out.extend_from_slice(if at > 0 { b"," } else { b"" });
+                    push_string(name, out)?;
+                    out.push(b':');
                     value.json(depth, out)?;
                 }
-                members.0.is_empty().then(|| out.push('}'))?;
+                members.0.is_empty().then(|| out.push(b'}'))?;
             }
+            _ => return None,
         }
         Some(())
     }

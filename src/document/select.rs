@@ -4,16 +4,20 @@
 //! (L2) A scan, and an index that is read in the order that is wanted, hold one document at a time. Otherwise the rows of an index are
 //!      gathered first, eight bytes each, and a sort keeps what it sorts by. Both are bounded: of too many rows, all documents are
 //!      looked at instead; a sort of too much is refused.
+//! (L3) The one document of a key is read without a view: its entry, then its row, then the filter is asked. When the shape is the same
+//!      before and behind (table T2), the answer was true at a moment. No entry: when that was read, no document had the key. A row
+//!      that the filter asks for: when that was read, its document had the key, and by the index no other did. All else, a row that is
+//!      gone or was changed between the two, tells nothing, and a view is taken.
 
 use super::error::{Error, Result};
-use super::filter::Refused;
+use super::filter::{Filter, Refused};
 use super::index::Index;
 use super::keys::{self, Row, TableId};
 use super::plan::{IndexPlan, Part, Plan, plan};
 use super::query::Asked;
 use super::raw::Raw;
 use super::sort::Sort;
-use crate::store::{Entries, Scan, View, behind_prefix};
+use crate::store::{Entries, Scan, StorageEngine, View, behind_prefix};
 use crate::{KeyspaceRef, Slice};
 use std::collections::BinaryHeap;
 use std::ops::Bound::{Excluded, Included, Unbounded};
@@ -42,20 +46,22 @@ pub(super) struct Reads {
 
 /// The documents, in order.
 pub(super) struct Selection {
-    ground: Ground,
+    /// Not needed where the source has the documents.
+    ground: Option<Ground>,
+    indexes: Arc<[Index]>,
     pub(super) asked: Asked,
     source: Source,
     pub(super) plan: Plan,
-    /// The name of the index that is used.
-    pub(super) index: Option<String>,
     pub(super) reads: Reads,
 }
 
 enum Source {
+    /// This, if it is any.
+    Known(Option<(Row, Slice)>),
     /// All documents.
     All(Entries),
     /// Those that the entries of an index lead to.
-    Entries(Entries, Index),
+    Entries(Entries),
     /// These.
     Rows(std::vec::IntoIter<Row>),
     /// These, which have been found to be asked for.
@@ -123,62 +129,110 @@ fn entry(index: &Index, key: &[u8], value: &[u8]) -> Result<(Row, bool)> {
     index.read(key, value).ok_or_else(|| Error::Damaged(format!("an entry of the index {}", index.name)))
 }
 
+/// The document of the key of a plan, if there is one; `None` when that cannot be told so (L3).
+pub(super) fn only_document(
+    engine: &dyn StorageEngine,
+    keyspace: KeyspaceRef,
+    (table, index): (TableId, &Index),
+    filter: &Filter,
+    plan: &IndexPlan,
+) -> Result<Option<Option<(Row, Slice)>>> {
+    let Some(part) = plan.parts.first() else { return Ok(Some(None)) };
+    let key = [&keys::index(table, index.id)[..], &part.from].concat();
+    let Some(found) = engine.find(keyspace, &key)? else { return Ok(Some(None)) };
+    let (row, _) = entry(index, &key, &found.value)?;
+    let Some(found) = engine.find(keyspace, &keys::row(table, row))? else { return Ok(None) };
+    let is_asked_for = filter.matches(raw(&found.value, row)?);
+    Ok(is_asked_for.then_some(Some((row, found.value))))
+}
+
 impl Selection {
+    /// What is known already.
+    pub(super) fn known(
+        found: Option<(Row, Slice)>,
+        indexes: &Arc<[Index]>,
+        asked: Asked,
+        plan: Plan,
+    ) -> Selection {
+        let read = u64::from(found.is_some());
+        let reads = Reads { keys: read, documents: read };
+        Selection {
+            ground: None,
+            indexes: Arc::clone(indexes),
+            asked,
+            source: Source::Known(found),
+            plan,
+            reads,
+        }
+    }
+
     /// Decides how to find the documents, and begins.
-    pub(super) fn start(ground: Ground, indexes: &[Index], asked: Asked) -> Result<Selection> {
+    pub(super) fn start(ground: Ground, indexes: &Arc<[Index]>, asked: Asked) -> Result<Selection> {
         let plan = plan(&asked.filter, &asked.sort, indexes);
-        let index = match &plan {
-            Plan::Index(plan) => indexes.get(plan.at).map(|index| (plan.clone(), index)),
-            Plan::Scan => None,
+        Selection::carry_out(ground, indexes, asked, plan)
+    }
+
+    /// Begins with a plan for what is asked.
+    pub(super) fn carry_out(
+        ground: Ground,
+        indexes: &Arc<[Index]>,
+        asked: Asked,
+        plan: Plan,
+    ) -> Result<Selection> {
+        let (indexes, reads) = (Arc::clone(indexes), Reads::default());
+        let source = Source::Known(None);
+        let mut selection = Selection { ground: None, indexes, asked, source, plan: Plan::Scan, reads };
+        let in_order = match plan {
+            Plan::Index(plan) => selection.by_index(&ground, plan)?,
+            Plan::Scan => selection.by_scan(&ground)?,
         };
-        let source = Source::Rows(Vec::new().into_iter());
-        let mut selection = Selection { ground, asked, source, plan, index: None, reads: Reads::default() };
-        let in_order = match index {
-            Some((plan, index)) => {
-                selection.index = Some(index.name.clone());
-                selection.by_index(&plan, index)?
-            }
-            None => selection.by_scan()?,
-        };
+        selection.ground = Some(ground);
         if !in_order {
             selection.sort_all()?;
         }
         Ok(selection)
     }
 
+    /// The index that is used.
+    pub(super) fn index(&self) -> Option<&Index> {
+        match &self.plan {
+            Plan::Index(plan) => self.indexes.get(plan.at),
+            Plan::Scan => None,
+        }
+    }
+
     /// Whether what comes is in order.
-    fn by_scan(&mut self) -> Result<bool> {
+    fn by_scan(&mut self, ground: &Ground) -> Result<bool> {
         let in_order = self.asked.sort.is_empty();
         let after = self.asked.after.as_deref().filter(|_| in_order).and_then(keys::row_of);
         let from = after.map_or(Row(0), |Row(row)| Row(row.saturating_add(1)));
-        self.source = Source::All(self.ground.rows(from)?);
+        self.source = Source::All(ground.rows(from)?);
         Ok(in_order)
     }
 
     /// Whether what comes is in order.
-    fn by_index(&mut self, plan: &IndexPlan, index: &Index) -> Result<bool> {
-        if plan.is_key {
-            let row = self.ground.only_row(plan, index)?;
+    fn by_index(&mut self, ground: &Ground, plan: IndexPlan) -> Result<bool> {
+        let Some(index) = self.indexes.get(plan.at) else { return self.by_scan(ground) };
+        let unsorted = self.asked.sort.is_empty();
+        let mut in_order = true;
+        self.source = if plan.is_key {
+            let row = ground.only_row(&plan, index)?;
             self.reads.keys += u64::from(row.is_some());
-            self.source = Source::Rows(row.into_iter().collect::<Vec<_>>().into_iter());
-            return Ok(true);
-        }
-        if plan.sorted || (self.asked.sort.is_empty() && plan.in_row_order) {
-            self.source = match &plan.parts[..] {
-                [part] => {
-                    let part = self.rest(part, plan);
-                    Source::Entries(self.ground.part(index, &part, plan.backwards)?, index.clone())
-                }
-                _ => Source::Rows(Vec::new().into_iter()),
-            };
-            return Ok(true);
-        }
-        let Some(rows) = self.ground.rows_of(plan, index, &mut self.reads)? else {
-            (self.plan, self.index) = (Plan::Scan, None);
-            return self.by_scan();
+            Source::Rows(row.into_iter().collect::<Vec<_>>().into_iter())
+        } else if plan.sorted || (unsorted && plan.in_row_order) {
+            match &plan.parts[..] {
+                [part] => Source::Entries(ground.part(index, &self.rest(part, &plan), plan.backwards)?),
+                _ => Source::Known(None),
+            }
+        } else {
+            in_order = unsorted;
+            match ground.rows_of(&plan, index, &mut self.reads)? {
+                Some(rows) => Source::Rows(rows.into_iter()),
+                None => return self.by_scan(ground),
+            }
         };
-        self.source = Source::Rows(rows.into_iter());
-        Ok(self.asked.sort.is_empty())
+        self.plan = Plan::Index(plan);
+        Ok(in_order)
     }
 
     /// What of a part lies behind the last page, if that can be said; it is looked at once more.
@@ -226,7 +280,7 @@ impl Selection {
     pub(super) fn advance(&mut self) -> Result<Option<(Row, Slice)>> {
         loop {
             let Some((row, document)) = self.candidate()? else { return Ok(None) };
-            if matches!(self.source, Source::Found(_)) {
+            if matches!(self.source, Source::Found(_) | Source::Known(_)) {
                 return Ok(Some((row, document)));
             }
             let raw = raw(&document, row)?;
@@ -243,22 +297,26 @@ impl Selection {
 
     fn candidate(&mut self) -> Result<Option<(Row, Slice)>> {
         let row = match &mut self.source {
+            Source::Known(found) => return Ok(found.take()),
             Source::All(entries) => {
                 let Some((key, document)) = entries.next().transpose()? else { return Ok(None) };
                 self.reads.documents += 1;
                 let row = keys::row_of(&key).ok_or_else(|| Error::Damaged("the key of a document".into()))?;
                 return Ok(Some((row, document)));
             }
-            Source::Entries(entries, index) => {
+            Source::Entries(entries) => {
                 let Some((key, value)) = entries.next().transpose()? else { return Ok(None) };
                 self.reads.keys += 1;
-                Some(entry(index, &key, &value)?.0)
+                match self.index() {
+                    Some(index) => Some(entry(index, &key, &value)?.0),
+                    None => None,
+                }
             }
             Source::Rows(rows) | Source::Found(rows) => rows.next(),
         };
-        let Some(row) = row else { return Ok(None) };
+        let (Some(row), Some(ground)) = (row, &self.ground) else { return Ok(None) };
         self.reads.documents += 1;
-        match self.ground.document(row)? {
+        match ground.document(row)? {
             Some(document) => Ok(Some((row, document))),
             None => {
                 Err(Error::Damaged(format!("an index, which has the document {} that is not there,", row.0)))

@@ -1,26 +1,29 @@
 //! Documents out of a table.
 
-use super::Table;
+use super::{Shape, Table};
 use crate::Slice;
 use crate::document::error::{Error, Result};
 use crate::document::filter::Refused;
-use crate::document::keys::Row;
+use crate::document::keys::{Row, TableId};
 use crate::document::order;
 use crate::document::path::Path;
-use crate::document::plan::Plan;
-use crate::document::query::Query;
+use crate::document::plan::{Plan, plan};
+use crate::document::query::{Asked, Query, page};
 use crate::document::raw::Raw;
-use crate::document::select::{Reads, Selection, raw};
+use crate::document::select::{Reads, Selection, only_document, raw};
 use crate::document::value::{Kind, Value};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 /// So many bytes of values [`Table::distinct`] keeps.
 const MOST_DISTINCT: usize = 64 << 20;
 
 /// The documents that a query asks for, as they were when it was asked.
 pub struct Cursor {
+    query: Query,
+    table: TableId,
     selection: Selection,
     skip: u64,
     left: u64,
@@ -119,11 +122,41 @@ impl Table {
     /// # Errors
     /// [`Error::Query`]; a sort that takes too much.
     pub fn find(&self, query: impl Into<Query>) -> Result<Cursor> {
-        let (shape, ground) = self.stand()?;
-        let asked = self.asked(&shape, &query.into())?;
-        let (skip, left) = (asked.skip, asked.limit.unwrap_or(u64::MAX));
-        let selection = Selection::start(ground, &shape.indexes, asked)?;
-        Ok(Cursor { selection, skip, left, last: None, failed: false })
+        let query = query.into();
+        let (skip, left) = (query.skip, query.limit.unwrap_or(u64::MAX));
+        let selection = self.select(&query)?;
+        Ok(Cursor { query, table: self.id(), selection, skip, left, last: None, failed: false })
+    }
+
+    fn select(&self, query: &Query) -> Result<Selection> {
+        loop {
+            let shape = self.shape()?;
+            let asked = self.asked(&shape, query)?;
+            let plan = plan(&asked.filter, &asked.sort, &shape.indexes);
+            if let Some(found) = self.find_by_key(&shape, &asked, &plan)? {
+                return Ok(Selection::known(found, &shape.indexes, asked, plan));
+            }
+            if let Some(ground) = self.ground(&shape)? {
+                return Selection::carry_out(ground, &shape.indexes, asked, plan);
+            }
+        }
+    }
+
+    /// The document that a query for a key asks for, if there is one (select L3); `None` when that is no such query, or more has to be
+    /// looked at.
+    fn find_by_key(
+        &self,
+        shape: &Arc<Shape>,
+        asked: &Asked,
+        plan: &Plan,
+    ) -> Result<Option<Option<(Row, Slice)>>> {
+        let Plan::Index(plan) = plan else { return Ok(None) };
+        let Some(index) = shape.indexes.get(plan.at).filter(|_| plan.is_key && asked.after.is_none()) else {
+            return Ok(None);
+        };
+        let (store, place) = (&self.store, (shape.record.id, index));
+        let found = only_document(&*store.engine, store.keyspace, place, &asked.filter, plan)?;
+        Ok(found.filter(|_| self.is_still(shape)))
     }
 
     /// The first of them, if there is one.
@@ -236,7 +269,7 @@ impl Table {
             Plan::Scan => (0, unsorted),
             Plan::Index(plan) => (plan.columns, plan.sorted || unsorted),
         };
-        let index = cursor.selection.index.clone();
+        let index = cursor.selection.index().map(|index| index.name.clone());
         let taken = self.store.clock.monotonic().saturating_sub(begin);
         let micros = u64::try_from(taken.as_micros()).unwrap_or(u64::MAX);
         Ok(Explanation {
@@ -333,7 +366,7 @@ impl Cursor {
         }
         self.left = 0;
         let key = self.selection.asked.sort.key(raw(&document, row)?, row);
-        Ok(Some(self.selection.asked.page(&key)))
+        Ok(Some(page(&self.query, self.table, &key)))
     }
 }
 
