@@ -136,7 +136,10 @@ fn candidate(at: usize, index: &Index, clauses: &[&Clause], sort: &Sort) -> Opti
             Bounds::Values(values) if prefixes.len() * values.len() <= MOST_PARTS => {
                 all_single &= values.len() == 1;
                 any_null |= values.iter().any(|value| order::is_null(value));
-                prefixes = product(&prefixes, &values);
+                match &values[..] {
+                    [value] => prefixes.iter_mut().for_each(|prefix| prefix.extend_from_slice(value)),
+                    _ => prefixes = product(&prefixes, &values),
+                }
                 (fixed, columns) = (fixed + 1, columns + 1);
             }
             Bounds::Range { from, to, twice } => {
@@ -227,8 +230,8 @@ struct Exactness<'a> {
 impl<'a> Exactness<'a> {
     fn new(index: &'a Index, clauses: &'a [&'a Clause]) -> Exactness<'a> {
         let by_partial = |clause: &&Clause| {
-            let same = |wanted: &Clause| clause.name == wanted.name && clause.value == wanted.value;
-            index.partial.as_ref().is_some_and(|filter| filter.conjunction().into_iter().any(same))
+            let partial = index.partial.as_ref();
+            partial.is_some_and(|filter| filter.conjunction().into_iter().any(|wanted| clause.says(wanted)))
         };
         Exactness { index, clauses, said: clauses.iter().map(by_partial).collect() }
     }
@@ -312,7 +315,7 @@ fn values(test: &Test, direction: Direction) -> Option<Vec<Vec<u8>>> {
         _ => return None,
     };
     let encoded = |value: &Encoded| {
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(value.bytes().len() + 16);
         order::encode(value.raw(), direction, &mut bytes);
         bytes
     };

@@ -21,6 +21,7 @@ use super::projection::Projection;
 use super::sort::Sort;
 use super::value::Value;
 use std::fmt::Write;
+use std::sync::Arc;
 use xxhash_rust::xxh3::Xxh3;
 
 /// A query. It is looked at when it is asked.
@@ -104,7 +105,8 @@ impl<T: Into<Value>> From<T> for Query {
 
 /// A query that was looked at.
 pub(super) struct Asked {
-    pub(super) filter: Filter,
+    /// Shared with the walk over what it is asked of.
+    pub(super) filter: Arc<Filter>,
     pub(super) sort: Sort,
     pub(super) skip: u64,
     pub(super) limit: Option<u64>,
@@ -121,10 +123,10 @@ impl Asked {
     ) -> Result<Asked> {
         let parse = || {
             Ok(Asked {
-                filter: match &query.filter {
+                filter: Arc::new(match &query.filter {
                     Value::Null => Filter::default(),
                     filter => Filter::parse_with(filter, collation)?,
-                },
+                }),
                 sort: Sort::parse(&query.sort, collation)?,
                 skip: query.skip,
                 limit: query.limit,

@@ -75,7 +75,7 @@ impl<'a> Parser<'a> {
         };
         let clause = |(name, value): &(String, Value)| {
             let means = self.clause(name, value, At::Member(&at, name))?;
-            Ok(Clause { name: name.as_str().into(), value: Encoded::of(value), means })
+            Ok(Clause { value: Encoded::of(value), means })
         };
         Ok(Filter(members.iter().map(clause).collect::<Result<_, _>>()?))
     }

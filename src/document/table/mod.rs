@@ -8,10 +8,11 @@
 //!      shape has is complete in the view.
 //! (T3) A write is one batch, with its documents and all entries of theirs that change, or nothing.
 //!
-//! Reading order: this page, `read`, `write`, `change`, `build`, `verify`.
+//! Reading order: this page, `read`, `distinct`, `write`, `change`, `build`, `verify`.
 
 mod build;
 mod change;
+mod distinct;
 mod read;
 mod verify;
 mod write;
@@ -25,12 +26,12 @@ use super::Store;
 use super::catalogue::{self, collation};
 use super::collation::Collation;
 use super::error::{Error, Result};
+use super::ground::Ground;
 use super::index::Index;
 use super::keys::{Row, TableId};
 use super::path::Path;
 use super::query::{Asked, Query};
 use super::schema::Schema;
-use super::select::Ground;
 use super::value::Value;
 use crate::sync::ArcSwap;
 use crate::sync::plain::{Mutex, MutexGuard};

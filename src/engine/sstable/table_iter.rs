@@ -115,17 +115,19 @@ impl TableCursor {
     fn step(&mut self, direction: Direction) -> Result<()> {
         self.steps = if self.direction == direction { self.steps + 1 } else { 1 };
         self.direction = direction;
-        let keep = if self.steps > SCAN_BLOCKS { self.of_scan } else { Keep::Cached };
+        let is_scan = self.steps > SCAN_BLOCKS;
+        let keep = if is_scan { self.of_scan } else { Keep::Cached };
         match direction {
-            Direction::Forward => self.enter(self.ordinal + 1, End::First, keep),
+            Direction::Forward => self.enter(self.ordinal + 1, End::First, keep)?,
             Direction::Backward => match self.ordinal.checked_sub(1) {
-                Some(before) => self.enter(before, End::Last, keep),
-                None => {
-                    self.block = None;
-                    Ok(())
-                }
+                Some(before) => self.enter(before, End::Last, keep)?,
+                None => self.block = None,
             },
         }
+        if let Some(block) = self.block.as_ref().filter(|_| is_scan) {
+            block.touch();
+        }
+        Ok(())
     }
 
     /// Holds the block where `(key, trailer)` would be, and returns its position there: that of the first entry at or
