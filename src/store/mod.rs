@@ -411,7 +411,7 @@ mod tests {
                 for reverse in [false, true] {
                     let scan = Scan { limit, ..Scan::all() };
                     let scan = if reverse { scan.reversed() } else { scan };
-                    let is = |key: &[u8], value: &[u8]| key[3] % 3 == 0 && value[0] < 100;
+                    let is = |key: &[u8], value: &[u8]| key[3].is_multiple_of(3) && value[0] < 100;
                     let some = view.range_where(KeyspaceRef::ROOT, scan, Box::new(is)).unwrap();
                     let all = view.range(KeyspaceRef::ROOT, Scan { limit: None, ..scan }).unwrap();
                     let expected = all.map(Result::unwrap).filter(|(key, value)| is(key, value));

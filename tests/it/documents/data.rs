@@ -191,7 +191,8 @@ pub fn query(random: &mut Random) -> Query {
 
 /// A path that may be asked for.
 pub fn path(random: &mut Random) -> &'static str {
-    *random.pick(&PATHS[..])
+    let path: &&str = random.pick(&PATHS);
+    path
 }
 
 /// What is shown: mostly one member, now and then several, or all but some.
@@ -206,6 +207,23 @@ pub fn shown(random: &mut Random) -> Value {
     }
     let mark = Value::from(if random.one_in(6) { 0_i64 } else { 1 });
     Value::Object(paths.into_iter().map(|path| (path.to_owned(), mark.clone())).collect())
+}
+
+/// A query that an index may answer alone: of one member, by which it asks, sorts and shows.
+pub fn narrow(random: &mut Random) -> Query {
+    let path = *random.pick(&["a", "b", "c"]);
+    let by = |condition: Value| Value::object([(path, condition)]);
+    let query = match random.below(6) {
+        0 => Query::all(),
+        1 => Query::new(by(scalar(random))),
+        n => {
+            let operators = ["$gt", "$gte", "$lt", "$lte"];
+            Query::new(by(Value::object([(operators[n - 2], scalar(random))])))
+        }
+    };
+    let query = query.project(Value::Array(vec![Value::from(path)]));
+    let ways = [Value::from(1_i64), Value::from(-1_i64)];
+    if random.one_in(2) { query.sort(by(random.pick(&ways).clone())) } else { query }
 }
 
 /// Members that replace those of documents.

@@ -80,9 +80,19 @@ pub fn show(document: &Value, projection: &Value) -> Value {
         });
         Some(Value::Object(shown.collect()))
     }
-    let Value::Object(marks) = projection else { panic!("{projection}") };
+    let marks: Vec<(&str, bool)> = match projection {
+        Value::Object(marks) => marks.iter().map(|(path, mark)| (&**path, mark.to_string() == "0")).collect(),
+        Value::Array(paths) => paths
+            .iter()
+            .map(|path| match path {
+                Value::String(path) => (&**path, false),
+                other => panic!("{other}"),
+            })
+            .collect(),
+        other => panic!("{other}"),
+    };
     let paths: Vec<Vec<&str>> = marks.iter().map(|(path, _)| path.split('.').collect()).collect();
-    walk(document, &paths, marks[0].1.to_string() == "0").unwrap()
+    walk(document, &paths, marks[0].1).unwrap()
 }
 
 /// The different values at a path in the documents that a query asks for, as the first of them has each.
