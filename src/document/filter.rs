@@ -58,10 +58,8 @@ impl std::error::Error for Refused {}
 /// One member of a filter.
 #[derive(Debug, Clone)]
 pub(super) struct Clause {
-    /// Its name.
-    pub(super) name: Box<str>,
     /// Its value.
-    pub(super) value: Encoded,
+    value: Encoded,
     pub(super) means: Means,
 }
 
@@ -118,18 +116,15 @@ impl Filter {
     /// # Errors
     /// The place, and what is wrong there (F6).
     pub fn parse_with(query: &Value, collation: &dyn Fn(&Path) -> Collation) -> Result<Filter, Refused> {
-        parse::Parser::new(collation).filter(query, "")
+        parse::Parser::new(collation).filter(query, parse::At::All)
     }
 
     /// Whether a document is asked for.
     #[must_use]
     pub fn matches(&self, document: Raw<'_>) -> bool {
-        self.0.iter().all(|clause| match &clause.means {
-            Means::Field(path, collation, tests) => field(document, path, collation, tests),
-            Means::And(filters) => filters.iter().all(|filter| filter.matches(document)),
-            Means::Or(filters) => filters.iter().any(|filter| filter.matches(document)),
-            Means::Nor(filters) => !filters.iter().any(|filter| filter.matches(document)),
-        })
+        // Few documents have one certain value, so most are out after that, and what they have behind it is not even read.
+        let of_kind = |equality: bool| self.0.iter().filter(move |clause| clause.is_equality() == equality);
+        of_kind(true).chain(of_kind(false)).all(|clause| clause.holds(document))
     }
 
     /// Whether it asks for all documents.
@@ -153,16 +148,37 @@ impl Filter {
     /// Whether it is plain to see that what this filter asks for, the other one does, too.
     pub(super) fn implies(&self, other: &Filter) -> bool {
         let mine = self.conjunction();
-        other.conjunction().into_iter().all(|wanted| {
-            mine.iter().any(|clause| {
-                (clause.name == wanted.name && clause.value == wanted.value)
-                    || clause.implies_there_is(wanted)
-            })
-        })
+        other
+            .conjunction()
+            .into_iter()
+            .all(|wanted| mine.iter().any(|clause| clause.says(wanted) || clause.implies_there_is(wanted)))
     }
 }
 
 impl Clause {
+    /// Whether it asks for one certain value.
+    fn is_equality(&self) -> bool {
+        matches!(&self.means, Means::Field(_, _, tests) if matches!(tests[..], [Test::Equal(_)]))
+    }
+
+    fn holds(&self, document: Raw<'_>) -> bool {
+        match &self.means {
+            Means::Field(path, collation, tests) => field(document, path, collation, tests),
+            Means::And(filters) => filters.iter().all(|filter| filter.matches(document)),
+            Means::Or(filters) => filters.iter().any(|filter| filter.matches(document)),
+            Means::Nor(filters) => !filters.iter().any(|filter| filter.matches(document)),
+        }
+    }
+
+    /// Whether it is the other one, in the same words.
+    pub(super) fn says(&self, other: &Clause) -> bool {
+        let same_name = match (&self.means, &other.means) {
+            (Means::Field(path, ..), Means::Field(other, ..)) => path == other,
+            (means, other) => std::mem::discriminant(means) == std::mem::discriminant(other),
+        };
+        same_name && self.value == other.value
+    }
+
     /// Whether the other one only asks whether something is there that this one needs to be there (F1).
     fn implies_there_is(&self, wanted: &Clause) -> bool {
         let (Means::Field(path, _, tests), Means::Field(wanted, _, asks)) = (&self.means, &wanted.means)
@@ -230,7 +246,10 @@ impl Test {
             Test::Pattern(pattern) => {
                 any_part(values, |part| part.text().is_some_and(|text| pattern.is_in(text)))
             }
-            Test::Element(tests) => any_element(values, |element| pass(tests, &[element], &[element])),
+            Test::Element(tests) => values.iter().zip(compared).any(|(value, compared)| {
+                let mut elements = value.elements().zip(compared.elements());
+                elements.any(|(value, compared)| pass(tests, &[value], &[compared]))
+            }),
             Test::ElementLike(filter) => {
                 any_element(values, |element| element.kind() == Kind::Object && filter.matches(element))
             }

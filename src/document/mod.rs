@@ -27,16 +27,19 @@
 //!      memory are enough to keep values unique.
 //! (D3) Whoever writes to a table holds its lock while it reads what it depends on and until its batch has its place in the order, not
 //!      until that is durable. Who reads takes no lock: a view of the engine, and the indexes that were there before and after it was
-//!      taken ([`table`] T2).
+//!      taken ([`table`] T2). The document of a key is found without a view (`ground` G1).
 //!
 //! Reading order: [`number`], [`value`], [`raw`], [`order`], [`path`], [`filter`], [`projection`], [`update`], [`schema`]; [`keys`], [`index`], [`catalogue`],
-//! [`sort`], `plan`, `select`, [`table`].
+//! [`sort`], `plan`, `ground`, `cover`, `select`, [`table`].
 
 pub mod catalogue;
 pub mod collation;
 mod convert;
+mod cover;
 pub mod error;
+mod escape;
 pub mod filter;
+mod ground;
 pub mod index;
 pub mod keys;
 mod names;

@@ -110,6 +110,41 @@ impl Decimal {
         }
     }
 
+    /// As text the whole number of at most 18 digits that stands at the beginning of these bytes, and how many they are; `None` for any other.
+    pub(super) fn decode_whole(bytes: &mut dyn Iterator<Item = u8>) -> Option<(String, usize)> {
+        let mask = match bytes.next()? {
+            ZERO => return Some(("0".into(), 1)),
+            POSITIVE => 0,
+            NEGATIVE => 0xff,
+            _ => return None,
+        };
+        let mut bytes = bytes.map(|byte| byte ^ mask);
+        let bits = bytes.by_ref().take(8).fold(0_u64, |bits, byte| bits << 8 | u64::from(byte));
+        let digits = usize::try_from((bits ^ (1 << 63)) as i64).ok().filter(|digits| *digits <= 18)?;
+        let mut text = String::from(if mask == 0 { "" } else { "-" });
+        let end = text.len() + digits;
+        let mut len = 9;
+        loop {
+            len += 1;
+            match bytes.next()? {
+                0 => break,
+                pair @ 1..=100 => {
+                    text.push(char::from(b'0' + (pair - 1) / 10));
+                    text.push(char::from(b'0' + (pair - 1) % 10));
+                }
+                _ => return None,
+            }
+        }
+        // The last pair may have a zero that is no digit.
+        if text.len() > end && text.ends_with('0') {
+            text.pop();
+        }
+        while text.len() < end {
+            text.push('0');
+        }
+        (text.len() == end).then_some((text, len))
+    }
+
     /// The value, when it is whole and has at most 38 digits.
     #[must_use]
     pub fn integer(&self) -> Option<i128> {

@@ -21,7 +21,7 @@
 
 use super::number::Decimal;
 use super::raw::{Members, Part, Raw};
-use super::value::Kind;
+use super::value::{Kind, Number, Value};
 use std::cmp::Ordering;
 
 const NULL: u8 = 0x10;
@@ -47,9 +47,14 @@ pub enum Direction {
 /// Which of two values comes first; objects are equal whatever order their members are in.
 #[must_use]
 pub fn compare(one: Raw<'_>, other: Raw<'_>) -> Ordering {
+    if let (Some(one), Some(other)) = (one.number(), other.number())
+        && let (Some(one), Some(other)) = (small(one), small(other))
+    {
+        return one.cmp(&other);
+    }
     match (one.part(), other.part()) {
         (Part::Bool(one), Part::Bool(other)) => one.cmp(&other),
-        (Part::Number(one), Part::Number(other)) => compare_numbers(one, other),
+        (Part::Number(one), Part::Number(other)) => Decimal::parse(one).cmp(&Decimal::parse(other)),
         (Part::Instant(one), Part::Instant(other)) => one.cmp(&other),
         (Part::String(one), Part::String(other)) => one.cmp(other),
         (Part::Array(one), Part::Array(other)) => one.map(Ordered).cmp(other.map(Ordered)),
@@ -60,22 +65,26 @@ pub fn compare(one: Raw<'_>, other: Raw<'_>) -> Ordering {
     }
 }
 
-fn compare_numbers(one: &str, other: &str) -> Ordering {
-    match (small(one), small(other)) {
-        (Some(one), Some(other)) => one.cmp(&other),
-        _ => Decimal::parse(one).cmp(&Decimal::parse(other)),
-    }
-}
-
 /// The number, if it is written as a whole one that surely fits; most are.
-fn small(text: &str) -> Option<i64> {
-    if text.len() > 18 { None } else { text.parse().ok() }
+fn small(text: &[u8]) -> Option<i64> {
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    if digits.is_empty() || text.len() > 18 {
+        return None;
+    }
+    let mut value = 0;
+    for digit in digits {
+        value = value * 10 + i64::from(digit.wrapping_sub(b'0'));
+        if !digit.is_ascii_digit() {
+            return None;
+        }
+    }
+    Some(if digits.len() < text.len() { -value } else { value })
 }
 
 /// Whether a number is written in the plainest way: whole, and with few digits.
 #[must_use]
 pub fn is_canonical(text: &str) -> bool {
-    small(text).is_some() && text != "-0"
+    small(text.as_bytes()).is_some() && text != "-0"
 }
 
 /// A value, to be compared by [`compare`].
@@ -152,6 +161,45 @@ pub fn invert(direction: Direction, begin: usize, out: &mut [u8]) {
     }
 }
 
+/// The value that these bytes begin with, and how many of them it takes. `None` where they do not say how it was written: numbers that are
+/// not whole and small, moments, arrays, objects.
+#[must_use]
+pub fn decode(bytes: &[u8], direction: Direction) -> Option<(Value, usize)> {
+    let mask = if direction == Direction::Descending { 0xff } else { 0 };
+    let (tag, rest) = bytes.split_first()?;
+    let (value, len) = match tag ^ mask {
+        NULL => (Value::Null, 0),
+        FALSE => (Value::Bool(false), 0),
+        TRUE => (Value::Bool(true), 0),
+        NUMBER => {
+            let (text, len) = Decimal::decode_whole(&mut rest.iter().map(|byte| byte ^ mask))?;
+            (Value::Number(Number::parse(&text).filter(|_| is_canonical(&text))?), len)
+        }
+        STRING => {
+            let (text, len) = decode_string(rest, mask)?;
+            (Value::String(String::from_utf8(text).ok()?), len)
+        }
+        _ => return None,
+    };
+    Some((value, 1 + len))
+}
+
+/// The bytes of a string, and how many those are that stand for it with its end.
+fn decode_string(bytes: &[u8], mask: u8) -> Option<(Vec<u8>, usize)> {
+    let (mut text, mut at) = (Vec::new(), 0);
+    loop {
+        let rest = bytes.get(at..)?;
+        let zero = memchr::memchr(mask, rest)?;
+        text.extend(rest.get(..zero)?.iter().map(|byte| byte ^ mask));
+        at += zero + 2;
+        match rest.get(zero + 1)? ^ mask {
+            END => return Some((text, at)),
+            0xff => text.push(0),
+            _ => return None,
+        }
+    }
+}
+
 fn encode_ascending(value: Raw<'_>, out: &mut Vec<u8>) {
     match value.part() {
         Part::Null => out.push(NULL),
@@ -205,7 +253,7 @@ fn push_string(text: &[u8], out: &mut Vec<u8>) {
 mod tests {
     use super::*;
     use crate::document::raw::Encoded;
-    use crate::document::value::{Value, tests::random_value};
+    use crate::document::value::tests::random_value;
     use crate::random::Random;
 
     fn compare(one: &Value, other: &Value) -> Ordering {
@@ -230,6 +278,50 @@ mod tests {
             assert!(expected.is_eq() || !(a.starts_with(&b) || b.starts_with(&a)), "{one} {other}: O2");
             let (a, b) = (bytes(&one, Direction::Descending), bytes(&other, Direction::Descending));
             assert_eq!(a.cmp(&b), expected.reverse(), "{one} {other}, descending");
+        }
+    }
+
+    #[test]
+    fn what_bytes_say_is_the_value_as_it_was_written() {
+        let mut random = Random::new(3);
+        let (mut told, mut whole) = (0, 0);
+        for n in 0..50_000_u64 {
+            let value = match n % 4 {
+                0 => Value::Number(
+                    Number::parse(&format!("{}", random.next() as i64 >> (random.next() % 64))).unwrap(),
+                ),
+                1 => Value::from("a\0b\u{1}\0"),
+                _ => random_value(&mut random, 1),
+            };
+            for direction in [Direction::Ascending, Direction::Descending] {
+                let mut key = bytes(&value, direction);
+                let len = key.len();
+                key.extend([7; 9]);
+                let is_told = match &value {
+                    Value::Number(number) => is_canonical(number.text()),
+                    Value::Array(_) | Value::Object(_) => false,
+                    _ => true,
+                };
+                let found = decode(&key, direction);
+                if is_told {
+                    assert_eq!(found, Some((value.clone(), len)));
+                    told += 1;
+                    whole += usize::from(value.kind() == Kind::Number);
+                }
+            }
+        }
+        assert!(told > 40_000 && whole > 10_000, "{told} {whole}");
+        for bytes in [
+            &b""[..],
+            b"\x40ab",
+            b"\x40a\0",
+            b"\x40a\0\x02",
+            b"\x30",
+            b"\x30\xc0\x80",
+            b"\x08",
+            b"\x40\xff\0\x01",
+        ] {
+            assert_eq!(decode(bytes, Direction::Ascending), None);
         }
     }
 

@@ -49,6 +49,12 @@ impl Path {
         self.0.iter().map(|name| &*name.text)
     }
 
+    /// The path to what lies there within what lies here.
+    #[must_use]
+    pub fn join(&self, inner: &Path) -> Path {
+        Path([&*self.0, &*inner.0].concat().into())
+    }
+
     /// Calls `see` with each value that lies there, until it says that it has seen enough; whether it did.
     pub fn any<'v>(&self, document: Raw<'v>, see: &mut dyn FnMut(Raw<'v>) -> bool) -> bool {
         any(&self.0, document, see)

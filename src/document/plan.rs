@@ -103,13 +103,23 @@ enum Bounds {
 pub(super) fn plan(filter: &Filter, sort: &Sort, indexes: &[Index]) -> Plan {
     let clauses = filter.conjunction();
     let usable = indexes.iter().enumerate().filter(|(_, index)| {
-        index.ready && index.partial.as_ref().is_none_or(|partial| filter.implies(partial))
+        index.ready
+            && may_serve(index, &clauses, sort)
+            && index.partial.as_ref().is_none_or(|partial| filter.implies(partial))
     });
     let candidates = usable.filter_map(|(at, index)| candidate(at, index, &clauses, sort));
     match candidates.max_by(|(one, _), (other, _)| one.cmp(other)) {
         Some((_, plan)) => Plan::Index(plan),
         None => Plan::Scan,
     }
+}
+
+/// Whether there is a condition on the first column of an index, or the order begins with it. Otherwise it is no candidate, and nothing
+/// more is looked at.
+fn may_serve(index: &Index, clauses: &[&Clause], sort: &Sort) -> bool {
+    let Some(first) = index.columns.first() else { return false };
+    let on_first = |clause: &&Clause| matches!(&clause.means, Means::Field(path, ..) if *path == first.path);
+    sort.columns().first().is_some_and(|column| column.path == first.path) || clauses.iter().any(on_first)
 }
 
 /// What makes one plan better than another, the most important first.
@@ -126,7 +136,10 @@ fn candidate(at: usize, index: &Index, clauses: &[&Clause], sort: &Sort) -> Opti
             Bounds::Values(values) if prefixes.len() * values.len() <= MOST_PARTS => {
                 all_single &= values.len() == 1;
                 any_null |= values.iter().any(|value| order::is_null(value));
-                prefixes = product(&prefixes, &values);
+                match &values[..] {
+                    [value] => prefixes.iter_mut().for_each(|prefix| prefix.extend_from_slice(value)),
+                    _ => prefixes = product(&prefixes, &values),
+                }
                 (fixed, columns) = (fixed + 1, columns + 1);
             }
             Bounds::Range { from, to, twice } => {
@@ -217,8 +230,8 @@ struct Exactness<'a> {
 impl<'a> Exactness<'a> {
     fn new(index: &'a Index, clauses: &'a [&'a Clause]) -> Exactness<'a> {
         let by_partial = |clause: &&Clause| {
-            let same = |wanted: &Clause| clause.name == wanted.name && clause.value == wanted.value;
-            index.partial.as_ref().is_some_and(|filter| filter.conjunction().into_iter().any(same))
+            let partial = index.partial.as_ref();
+            partial.is_some_and(|filter| filter.conjunction().into_iter().any(|wanted| clause.says(wanted)))
         };
         Exactness { index, clauses, said: clauses.iter().map(by_partial).collect() }
     }
@@ -302,7 +315,7 @@ fn values(test: &Test, direction: Direction) -> Option<Vec<Vec<u8>>> {
         _ => return None,
     };
     let encoded = |value: &Encoded| {
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(value.bytes().len() + 16);
         order::encode(value.raw(), direction, &mut bytes);
         bytes
     };

@@ -21,6 +21,7 @@ use super::projection::Projection;
 use super::sort::Sort;
 use super::value::Value;
 use std::fmt::Write;
+use std::sync::Arc;
 use xxhash_rust::xxh3::Xxh3;
 
 /// A query. It is looked at when it is asked.
@@ -104,15 +105,14 @@ impl<T: Into<Value>> From<T> for Query {
 
 /// A query that was looked at.
 pub(super) struct Asked {
-    pub(super) filter: Filter,
+    /// Shared with the walk over what it is asked of.
+    pub(super) filter: Arc<Filter>,
     pub(super) sort: Sort,
     pub(super) skip: u64,
     pub(super) limit: Option<u64>,
     pub(super) projection: Option<Projection>,
     /// The key ([`Sort::key`]) of the document behind which it goes on.
     pub(super) after: Option<Vec<u8>>,
-    /// What tells it from other queries (Q2).
-    stamp: u64,
 }
 
 impl Asked {
@@ -122,45 +122,48 @@ impl Asked {
         collation: &dyn Fn(&Path) -> Collation,
     ) -> Result<Asked> {
         let parse = || {
-            let (filter, stamp) = match &query.filter {
-                Value::Null => (Filter::default(), stamp(table, "{}", &query.sort)),
-                filter => {
-                    (Filter::parse_with(filter, collation)?, stamp(table, &filter.to_string(), &query.sort))
-                }
-            };
-            let projection = match &query.projection {
-                Value::Null => None,
-                projection => Some(Projection::parse(projection)?),
-            };
             Ok(Asked {
-                filter,
+                filter: Arc::new(match &query.filter {
+                    Value::Null => Filter::default(),
+                    filter => Filter::parse_with(filter, collation)?,
+                }),
                 sort: Sort::parse(&query.sort, collation)?,
                 skip: query.skip,
                 limit: query.limit,
-                projection,
-                after: query.after.as_deref().map(|page| place(page, stamp)).transpose()?,
-                stamp,
+                projection: match &query.projection {
+                    Value::Null => None,
+                    projection => Some(Projection::parse(projection)?),
+                },
+                after: match &query.after {
+                    Some(page) => Some(place(page, stamp(table, query))?),
+                    None => None,
+                },
             })
         };
         parse().map_err(Error::Query)
     }
-
-    /// What the next page is asked for with, when this was the key of the last document.
-    pub(super) fn page(&self, key: &[u8]) -> String {
-        let mut page = String::new();
-        for byte in self.stamp.to_be_bytes().iter().chain(key) {
-            // Writing to a text does not fail.
-            let _ = write!(page, "{byte:02x}");
-        }
-        page
-    }
 }
 
-fn stamp(table: TableId, filter: &str, sort: &Value) -> u64 {
+/// What the next page of a query is asked for with, when this was the key of the last document.
+pub(super) fn page(query: &Query, table: TableId, key: &[u8]) -> String {
+    let mut page = String::new();
+    for byte in stamp(table, query).to_be_bytes().iter().chain(key) {
+        // Writing to a text does not fail.
+        let _ = write!(page, "{byte:02x}");
+    }
+    page
+}
+
+/// What tells it from other queries (Q2). Only pages need it: most queries are never written out.
+fn stamp(table: TableId, query: &Query) -> u64 {
+    let filter = match &query.filter {
+        Value::Null => "{}".into(),
+        filter => filter.to_string(),
+    };
     let mut hash = Xxh3::new();
     hash.update(&table.0.to_be_bytes());
     hash.update(filter.as_bytes());
-    hash.update(sort.to_string().as_bytes());
+    hash.update(query.sort.to_string().as_bytes());
     hash.digest()
 }
 

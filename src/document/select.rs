@@ -4,181 +4,169 @@
 //! (L2) A scan, and an index that is read in the order that is wanted, hold one document at a time. Otherwise the rows of an index are
 //!      gathered first, eight bytes each, and a sort keeps what it sorts by. Both are bounded: of too many rows, all documents are
 //!      looked at instead; a sort of too much is refused.
+//! (L3) Where the entries of an index say all that is shown ([`super::cover`]), they come in the place of their documents, for who does
+//!      not want those whole.
 
+use super::cover::Cover;
 use super::error::{Error, Result};
 use super::filter::Refused;
+use super::ground::{Found, Ground, Reads, entry, raw};
 use super::index::Index;
-use super::keys::{self, Row, TableId};
+use super::keys::{self, Row};
 use super::plan::{IndexPlan, Part, Plan, plan};
 use super::query::Asked;
-use super::raw::Raw;
+use super::raw::{Encoded, Raw};
 use super::sort::Sort;
-use crate::store::{Entries, Scan, View, behind_prefix};
-use crate::{KeyspaceRef, Slice};
+use super::value::Value;
+use crate::Slice;
+use crate::store::{Entries, behind_prefix};
+use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::collections::BinaryHeap;
-use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::sync::Arc;
 
-/// So many rows are gathered of an index: 8 MiB of them.
-const MOST_ROWS: usize = 1 << 20;
 /// So many bytes a sort may keep.
 const MOST_SORTED: usize = 64 << 20;
 
-/// Where a query is answered.
-#[derive(Clone)]
-pub(super) struct Ground {
-    pub(super) view: Arc<dyn View>,
-    pub(super) keyspace: KeyspaceRef,
-    pub(super) table: TableId,
-}
-
-/// What was read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Reads {
-    /// Entries of an index.
-    pub(super) keys: u64,
-    pub(super) documents: u64,
-}
+/// What of a document an entry of an index says, if that is all that is shown.
+type CoverBy<'c> = dyn FnMut(&Index, &Found) -> Option<Value> + 'c;
 
 /// The documents, in order.
 pub(super) struct Selection {
-    ground: Ground,
+    /// Not needed where the source has the documents.
+    ground: Option<Ground>,
+    indexes: Arc<[Index]>,
     pub(super) asked: Asked,
     source: Source,
     pub(super) plan: Plan,
-    /// The name of the index that is used.
-    pub(super) index: Option<String>,
+    /// What entries show in the place of their documents.
+    pub(super) cover: Option<Cover>,
     pub(super) reads: Reads,
 }
 
+/// What is known of a document that is asked for.
+#[derive(Debug, Clone)]
+pub(super) enum Shown {
+    /// All of it, as it is stored.
+    Document(Slice),
+    /// Of its members, in their order, those that are shown or count in the order.
+    Members(Value),
+}
+
 enum Source {
-    /// All documents.
-    All(Entries),
+    /// This, if it is any.
+    Known(Option<(Row, Slice)>),
+    /// All documents that the filter asks for, and how many were asked about.
+    All(Entries, Arc<AtomicU64>),
     /// Those that the entries of an index lead to.
-    Entries(Entries, Index),
+    Entries(Entries),
+    /// The same, of entries that were gathered.
+    Gathered(std::vec::IntoIter<Found>),
     /// These.
     Rows(std::vec::IntoIter<Row>),
     /// These, which have been found to be asked for.
     Found(std::vec::IntoIter<Row>),
 }
 
-impl Ground {
-    /// The document of a row.
-    pub(super) fn document(&self, row: Row) -> Result<Option<Slice>> {
-        let found = self.view.find(self.keyspace, &keys::row(self.table, row))?;
-        Ok(found.map(|found| found.value))
-    }
-
-    fn rows(&self, from: Row) -> Result<Entries> {
-        let behind = behind_prefix(&keys::rows(self.table)).unwrap_or_default();
-        let from = keys::row(self.table, from);
-        Ok(self.view.range(self.keyspace, Scan::between(Included(&from[..]), Excluded(&behind[..])))?)
-    }
-
-    fn part(&self, index: &Index, part: &Part, backwards: bool) -> Result<Entries> {
-        let prefix = keys::index(self.table, index.id);
-        let from = [&prefix[..], &part.from].concat();
-        let to = match &part.to {
-            Some(to) => Some([&prefix[..], to].concat()),
-            None => behind_prefix(&prefix),
-        };
-        let to = to.as_ref().map_or(Unbounded, Excluded);
-        let scan = Scan::between(Included(&from), to);
-        Ok(self.view.range(self.keyspace, if backwards { scan.reversed() } else { scan })?)
-    }
-
-    /// The row of the only entry there can be, if it is there.
-    fn only_row(&self, plan: &IndexPlan, index: &Index) -> Result<Option<Row>> {
-        let Some(part) = plan.parts.first() else { return Ok(None) };
-        let key = [&keys::index(self.table, index.id)[..], &part.from].concat();
-        let found = self.view.find(self.keyspace, &key)?;
-        found.map(|found| Ok(entry(index, &key, &found.value)?.0)).transpose()
-    }
-
-    /// The rows of the parts of an index, ascending; `None` when there are too many.
-    fn rows_of(&self, plan: &IndexPlan, index: &Index, reads: &mut Reads) -> Result<Option<Vec<Row>>> {
-        let mut rows = Vec::new();
-        for part in &plan.parts {
-            for found in self.part(index, part, false)? {
-                let (key, value) = found?;
-                reads.keys += 1;
-                rows.push(entry(index, &key, &value)?.0);
-                if rows.len() > MOST_ROWS {
-                    return Ok(None);
-                }
-            }
-        }
-        rows.sort_unstable();
-        rows.dedup();
-        Ok(Some(rows))
-    }
-}
-
-/// The value of a document, which is one if nobody wrote but we.
-pub(super) fn raw(document: &[u8], row: Row) -> Result<Raw<'_>> {
-    Raw::of(document).ok_or_else(|| Error::Damaged(format!("the document {}", row.0)))
-}
-
-fn entry(index: &Index, key: &[u8], value: &[u8]) -> Result<(Row, bool)> {
-    index.read(key, value).ok_or_else(|| Error::Damaged(format!("an entry of the index {}", index.name)))
-}
-
 impl Selection {
+    /// What is known already.
+    pub(super) fn known(
+        found: Option<(Row, Slice)>,
+        indexes: &Arc<[Index]>,
+        asked: Asked,
+        plan: Plan,
+    ) -> Selection {
+        let read = u64::from(found.is_some());
+        let reads = Reads { keys: read, documents: read };
+        Selection {
+            ground: None,
+            indexes: Arc::clone(indexes),
+            asked,
+            source: Source::Known(found),
+            plan,
+            cover: None,
+            reads,
+        }
+    }
+
     /// Decides how to find the documents, and begins.
-    pub(super) fn start(ground: Ground, indexes: &[Index], asked: Asked) -> Result<Selection> {
+    pub(super) fn start(ground: Ground, indexes: &Arc<[Index]>, asked: Asked) -> Result<Selection> {
         let plan = plan(&asked.filter, &asked.sort, indexes);
-        let index = match &plan {
-            Plan::Index(plan) => indexes.get(plan.at).map(|index| (plan.clone(), index)),
-            Plan::Scan => None,
+        Selection::carry_out(ground, indexes, asked, plan, None)
+    }
+
+    /// Begins with a plan for what is asked, and what may be shown of entries.
+    pub(super) fn carry_out(
+        ground: Ground,
+        indexes: &Arc<[Index]>,
+        asked: Asked,
+        plan: Plan,
+        cover: Option<Cover>,
+    ) -> Result<Selection> {
+        let mut selection = Selection::known(None, indexes, asked, Plan::Scan);
+        selection.cover = cover;
+        let in_order = match plan {
+            Plan::Index(plan) => selection.by_index(&ground, plan)?,
+            Plan::Scan => selection.by_scan(&ground)?,
         };
-        let source = Source::Rows(Vec::new().into_iter());
-        let mut selection = Selection { ground, asked, source, plan, index: None, reads: Reads::default() };
-        let in_order = match index {
-            Some((plan, index)) => {
-                selection.index = Some(index.name.clone());
-                selection.by_index(&plan, index)?
-            }
-            None => selection.by_scan()?,
-        };
+        selection.ground = Some(ground);
         if !in_order {
+            selection.cover = None;
             selection.sort_all()?;
         }
         Ok(selection)
     }
 
+    /// The index that is used.
+    pub(super) fn index(&self) -> Option<&Index> {
+        match &self.plan {
+            Plan::Index(plan) => self.indexes.get(plan.at),
+            Plan::Scan => None,
+        }
+    }
+
     /// Whether what comes is in order.
-    fn by_scan(&mut self) -> Result<bool> {
+    fn by_scan(&mut self, ground: &Ground) -> Result<bool> {
+        self.cover = None;
         let in_order = self.asked.sort.is_empty();
         let after = self.asked.after.as_deref().filter(|_| in_order).and_then(keys::row_of);
         let from = after.map_or(Row(0), |Row(row)| Row(row.saturating_add(1)));
-        self.source = Source::All(self.ground.rows(from)?);
+        let (rows, asked) = ground.rows(from, &self.asked.filter)?;
+        self.source = Source::All(rows, asked);
         Ok(in_order)
     }
 
     /// Whether what comes is in order.
-    fn by_index(&mut self, plan: &IndexPlan, index: &Index) -> Result<bool> {
-        if plan.is_key {
-            let row = self.ground.only_row(plan, index)?;
-            self.reads.keys += u64::from(row.is_some());
-            self.source = Source::Rows(row.into_iter().collect::<Vec<_>>().into_iter());
-            return Ok(true);
-        }
-        if plan.sorted || (self.asked.sort.is_empty() && plan.in_row_order) {
-            self.source = match &plan.parts[..] {
-                [part] => {
-                    let part = self.rest(part, plan);
-                    Source::Entries(self.ground.part(index, &part, plan.backwards)?, index.clone())
-                }
-                _ => Source::Rows(Vec::new().into_iter()),
+    fn by_index(&mut self, ground: &Ground, plan: IndexPlan) -> Result<bool> {
+        let Some(index) = self.indexes.get(plan.at) else { return self.by_scan(ground) };
+        let unsorted = self.asked.sort.is_empty();
+        let mut in_order = true;
+        self.source = if plan.is_key {
+            let found = ground.only_entry(&plan, index)?;
+            self.reads.keys += u64::from(found.is_some());
+            Source::Gathered(found.into_iter().collect::<Vec<_>>().into_iter())
+        } else if plan.sorted || (unsorted && plan.in_row_order) {
+            match &plan.parts[..] {
+                [part] => Source::Entries(ground.part(index, &self.rest(part, &plan), plan.backwards)?),
+                _ => Source::Known(None),
+            }
+        } else {
+            in_order = unsorted;
+            let reads = &mut self.reads;
+            let entries = match self.cover.is_some() && unsorted {
+                true => ground.gathered(&plan, index, reads)?,
+                false => None,
             };
-            return Ok(true);
-        }
-        let Some(rows) = self.ground.rows_of(plan, index, &mut self.reads)? else {
-            (self.plan, self.index) = (Plan::Scan, None);
-            return self.by_scan();
+            if let Some(entries) = entries {
+                Source::Gathered(entries.into_iter())
+            } else if let Some(rows) = ground.rows_of(&plan, index, reads)? {
+                self.cover = None;
+                Source::Rows(rows.into_iter())
+            } else {
+                return self.by_scan(ground);
+            }
         };
-        self.source = Source::Rows(rows.into_iter());
-        Ok(self.asked.sort.is_empty())
+        self.plan = Plan::Index(plan);
+        Ok(in_order)
     }
 
     /// What of a part lies behind the last page, if that can be said; it is looked at once more.
@@ -224,14 +212,43 @@ impl Selection {
 
     /// The next document that the filter asks for, as it is stored.
     pub(super) fn advance(&mut self) -> Result<Option<(Row, Slice)>> {
+        Ok(match self.advance_by(&mut |_, _| None)? {
+            Some((row, Shown::Document(document))) => Some((row, document)),
+            _ => None,
+        })
+    }
+
+    /// What is known of the next document that the filter asks for, when only what is shown of it counts.
+    pub(super) fn advance_shown(&mut self) -> Result<Option<(Row, Shown)>> {
+        // Not held while it is used.
+        let cover = self.cover.take();
+        let next = self.advance_by(&mut |index, found| cover.as_ref()?.members(index, found));
+        self.cover = cover;
+        next
+    }
+
+    fn advance_by(&mut self, members: &mut CoverBy<'_>) -> Result<Option<(Row, Shown)>> {
         loop {
-            let Some((row, document)) = self.candidate()? else { return Ok(None) };
-            if matches!(self.source, Source::Found(_)) {
-                return Ok(Some((row, document)));
-            }
-            let raw = raw(&document, row)?;
-            if self.asked.filter.matches(raw) && !self.is_before(raw, row) {
-                return Ok(Some((row, document)));
+            let Some((row, shown)) = self.candidate(members)? else { return Ok(None) };
+            let is_asked_for = match &self.source {
+                Source::Found(_) => return Ok(Some((row, shown))),
+                Source::Known(_) | Source::All(..) => true,
+                // (plan P1)
+                _ => matches!(&self.plan, Plan::Index(plan) if plan.exact),
+            };
+            let encoded;
+            let bytes = match &shown {
+                Shown::Document(document) => &**document,
+                // What covers is exact.
+                Shown::Members(_) if self.asked.after.is_none() => return Ok(Some((row, shown))),
+                Shown::Members(members) => {
+                    encoded = Encoded::of(members);
+                    encoded.bytes()
+                }
+            };
+            let raw = raw(bytes, row)?;
+            if (is_asked_for || self.asked.filter.matches(raw)) && !self.is_before(raw, row) {
+                return Ok(Some((row, shown)));
             }
         }
     }
@@ -241,25 +258,40 @@ impl Selection {
         self.asked.after.as_ref().is_some_and(|after| self.asked.sort.key(document, row) <= *after)
     }
 
-    fn candidate(&mut self) -> Result<Option<(Row, Slice)>> {
-        let row = match &mut self.source {
-            Source::All(entries) => {
-                let Some((key, document)) = entries.next().transpose()? else { return Ok(None) };
-                self.reads.documents += 1;
-                let row = keys::row_of(&key).ok_or_else(|| Error::Damaged("the key of a document".into()))?;
-                return Ok(Some((row, document)));
+    fn candidate(&mut self, members: &mut CoverBy<'_>) -> Result<Option<(Row, Shown)>> {
+        let (row, entry) = match &mut self.source {
+            Source::Known(found) => {
+                return Ok(found.take().map(|(row, document)| (row, Shown::Document(document))));
             }
-            Source::Entries(entries, index) => {
+            Source::All(entries, asked) => {
+                let found = entries.next().transpose();
+                self.reads.documents = asked.load(Relaxed);
+                let Some((key, document)) = found? else { return Ok(None) };
+                let row = keys::row_of(&key).ok_or_else(|| Error::Damaged("the key of a document".into()))?;
+                return Ok(Some((row, Shown::Document(document))));
+            }
+            Source::Entries(entries) => {
                 let Some((key, value)) = entries.next().transpose()? else { return Ok(None) };
                 self.reads.keys += 1;
-                Some(entry(index, &key, &value)?.0)
+                let Some(index) = self.index() else { return Ok(None) };
+                let (row, exact) = entry(index, &key, &value)?;
+                (Some(row), Some(Found { row, exact, key }))
             }
-            Source::Rows(rows) | Source::Found(rows) => rows.next(),
+            Source::Gathered(entries) => match entries.next() {
+                Some(found) => (Some(found.row), Some(found)),
+                None => (None, None),
+            },
+            Source::Rows(rows) | Source::Found(rows) => (rows.next(), None),
         };
-        let Some(row) = row else { return Ok(None) };
+        let (Some(row), Some(ground)) = (row, &self.ground) else { return Ok(None) };
+        if let (Some(found), Some(index)) = (entry, self.index())
+            && let Some(members) = members(index, &found)
+        {
+            return Ok(Some((row, Shown::Members(members))));
+        }
         self.reads.documents += 1;
-        match self.ground.document(row)? {
-            Some(document) => Ok(Some((row, document))),
+        match ground.document(row)? {
+            Some(document) => Ok(Some((row, Shown::Document(document)))),
             None => {
                 Err(Error::Damaged(format!("an index, which has the document {} that is not there,", row.0)))
             }
@@ -275,7 +307,7 @@ impl Selection {
         let Plan::Index(plan) = plan(&asked.filter, &Sort::default(), indexes) else { return Ok(None) };
         let Some(index) = indexes.get(plan.at) else { return Ok(None) };
         match plan.is_key {
-            true => Ok(Some(ground.only_row(&plan, index)?.into_iter().collect())),
+            true => Ok(Some(ground.only_entry(&plan, index)?.map(|found| found.row).into_iter().collect())),
             false => ground.rows_of(&plan, index, &mut Reads::default()),
         }
     }

@@ -4,6 +4,7 @@
 //! (V2) A value that was read and is written again has the same numbers, digit for digit, and the same members in the same order.
 //! (V3) The text of a number is one that [`Decimal`] reads.
 
+use super::escape::write_string;
 use super::number::Decimal;
 use std::fmt::{self, Display, Write};
 
@@ -173,32 +174,6 @@ impl Display for Value {
                     write!(f, ":{value}")?;
                 }
                 f.write_char('}')
-            }
-        }
-    }
-}
-
-/// Writes a string of JSON, in ASCII.
-pub(super) fn write_string(text: &str, f: &mut impl Write) -> fmt::Result {
-    f.write_char('"')?;
-    let mut rest = text;
-    loop {
-        let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
-        let len = rest.bytes().position(|byte| !is_plain(byte)).unwrap_or(rest.len());
-        let (plain, behind) = rest.split_at_checked(len).unwrap_or((rest, ""));
-        f.write_str(plain)?;
-        let mut chars = behind.chars();
-        let Some(char) = chars.next() else { return f.write_char('"') };
-        rest = chars.as_str();
-        match char {
-            '"' | '\\' => write!(f, "\\{char}")?,
-            '\n' => f.write_str("\\n")?,
-            '\r' => f.write_str("\\r")?,
-            '\t' => f.write_str("\\t")?,
-            _ => {
-                for unit in char.encode_utf16(&mut [0; 2]) {
-                    write!(f, "\\u{unit:04x}")?;
-                }
             }
         }
     }

@@ -258,10 +258,22 @@ impl<T> Slots<T> {
 impl<T: Weigh> Slots<T> {
     /// Puts a value in, if it can ever fit. When another thread was faster, its value stays.
     pub fn insert(&self, ordinal: usize, value: &Arc<T>) {
+        self.put(ordinal, value, (self.cache.limit)());
+    }
+
+    /// As [`Slots::insert`], if nothing has to go for it.
+    pub fn insert_where_room_is(&self, ordinal: usize, value: &Arc<T>) {
+        let limit = (self.cache.limit)();
+        // Asked without the lock: it may be wrong by what others insert at this moment, which then makes room.
+        if self.cache.bytes.load(Relaxed) + value.weight() <= limit {
+            self.put(ordinal, value, limit);
+        }
+    }
+
+    fn put(&self, ordinal: usize, value: &Arc<T>, limit: usize) {
         let ordinal = if planted(Bug::ShareCacheSlot) { ordinal & !1 } else { ordinal };
         let weight = value.weight();
         let Some(slot) = self.table.slots.get(ordinal) else { return };
-        let limit = (self.cache.limit)();
         if weight > limit || limit == 0 {
             return;
         }
@@ -325,6 +337,18 @@ mod tests {
         assert_eq!(present(&slots), [4, 5]);
         let (limit, bytes, inserts, evictions, hits, misses) = (30, 30, 6, 4, 1, 0);
         assert_eq!(cache.stats(), CacheStats { limit, bytes, hits, misses, inserts, evictions });
+    }
+
+    #[test]
+    fn what_is_to_displace_nothing_is_kept_where_there_is_room() {
+        let cache = Cache::new(|| 30);
+        let slots = cache.slots(9);
+        for i in 0..5 {
+            slots.insert_where_room_is(i, &Arc::new(Weight(10)));
+        }
+        assert_eq!((present(&slots), cache.stats().evictions), (vec![0, 1, 2], 0));
+        slots.insert(5, &Arc::new(Weight(10)));
+        assert_eq!(present(&slots), [1, 2, 5]);
     }
 
     #[test]

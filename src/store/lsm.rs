@@ -1,7 +1,7 @@
 //! The engine of this crate, behind the seam.
 
 use super::wait::Wait;
-use super::{Capabilities, Commit, Direction, Entries, Found, Room, Scan, StorageEngine, View};
+use super::{Accept, Capabilities, Commit, Direction, Entries, Found, Room, Scan, StorageEngine, View};
 use crate::{Db, Durability, Error, KeyspaceRef, Range, Result, Slice, Snapshot, WriteBatch, WriteOptions};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -160,6 +160,27 @@ impl View for Moment {
 
     fn range(&self, keyspace: KeyspaceRef, scan: Scan<'_>) -> Result<Entries> {
         Ok(entries(self.0.range_within::<&[u8]>(keyspace, (scan.lower, scan.upper))?, scan))
+    }
+
+    fn range_where(&self, keyspace: KeyspaceRef, scan: Scan<'_>, is: Accept) -> Result<Entries> {
+        let range = self.0.range_within::<&[u8]>(keyspace, (scan.lower, scan.upper))?;
+        let wanted = Wanted { range, forward: scan.direction == Direction::Forward, is };
+        Ok(Box::new(wanted.take(scan.limit.unwrap_or(usize::MAX))))
+    }
+}
+
+/// Those of a range that are wanted.
+struct Wanted {
+    range: Range,
+    forward: bool,
+    is: Accept,
+}
+
+impl Iterator for Wanted {
+    type Item = Result<(Slice, Slice)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.range.next_where(self.forward, &mut self.is)
     }
 }
 

@@ -65,6 +65,9 @@ use std::time::{Duration, SystemTime};
 /// The entries of a range: owned, so that they may be walked on another thread.
 pub type Entries = Box<dyn Iterator<Item = Result<(Slice, Slice)>> + Send>;
 
+/// Whether an entry is wanted, by its key and its value.
+pub type Accept = Box<dyn FnMut(&[u8], &[u8]) -> bool + Send>;
+
 /// An ordered map of bytes with atomic batches. The contract, S1 to S12, is at the top of the module.
 ///
 /// An engine that can do no more than that leaves `keyspace`, `find`, `find_cached`, `view` and `now` as they are.
@@ -206,6 +209,20 @@ pub trait View: Send + Sync {
     /// # Errors
     /// As [`StorageEngine::range`]; [`Error::InvalidArgument`] for a keyspace of another engine.
     fn range(&self, keyspace: KeyspaceRef, scan: Scan<'_>) -> Result<Entries>;
+
+    /// As [`View::range`], those alone that `is` lets through, which is shown key and value of each in turn; the limit counts what it lets
+    /// through. An engine that has the entries at hand need not copy, or hold, the others.
+    ///
+    /// # Errors
+    /// As [`View::range`].
+    fn range_where(&self, keyspace: KeyspaceRef, scan: Scan<'_>, mut is: Accept) -> Result<Entries> {
+        let all = self.range(keyspace, Scan { limit: None, ..scan })?;
+        let passes = move |entry: &Result<(Slice, Slice)>| match entry {
+            Ok((key, value)) => is(key, value),
+            Err(_) => true,
+        };
+        Ok(Box::new(all.filter(passes).take(scan.limit.unwrap_or(usize::MAX))))
+    }
 }
 
 /// What is known of a key that has a value.
@@ -373,6 +390,36 @@ mod tests {
             batch.delete("holder");
             engine.write(batch, None).unwrap().wait().unwrap();
             claim("you").unwrap();
+        }
+    }
+
+    /// Both engines, both ways, with and without a limit.
+    #[test]
+    fn a_range_of_some_is_the_range_without_the_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = crate::Db::open(folder.path().join("db")).unwrap();
+        let engines: [&dyn StorageEngine; 2] = [&MemoryEngine::new(), &LsmEngine::new(db.clone())];
+        for engine in engines {
+            let mut batch = WriteBatch::new();
+            for n in 0..500_u32 {
+                batch.put(n.to_be_bytes(), vec![n as u8; 40]);
+            }
+            engine.write(batch, None).unwrap().wait().unwrap();
+            engine.compact().unwrap();
+            let view = engine.view().unwrap();
+            for limit in [None, Some(7)] {
+                for reverse in [false, true] {
+                    let scan = Scan { limit, ..Scan::all() };
+                    let scan = if reverse { scan.reversed() } else { scan };
+                    let is = |key: &[u8], value: &[u8]| key[3].is_multiple_of(3) && value[0] < 100;
+                    let some = view.range_where(KeyspaceRef::ROOT, scan, Box::new(is)).unwrap();
+                    let all = view.range(KeyspaceRef::ROOT, Scan { limit: None, ..scan }).unwrap();
+                    let expected = all.map(Result::unwrap).filter(|(key, value)| is(key, value));
+                    let expected: Vec<_> = expected.take(limit.unwrap_or(500)).collect();
+                    assert_eq!(some.map(Result::unwrap).collect::<Vec<_>>(), expected);
+                    assert!(expected.len() >= 7);
+                }
+            }
         }
     }
 

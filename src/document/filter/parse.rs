@@ -8,7 +8,7 @@ use crate::document::raw::Encoded;
 use crate::document::value::{Kind, Value};
 use std::cell::Cell;
 use std::cmp::Ordering::{Equal, Greater, Less};
-use std::fmt::Display;
+use std::fmt::{self, Display};
 
 /// What `$type` calls them.
 const KINDS: [(&str, Kind); 6] = [
@@ -24,9 +24,44 @@ pub(in crate::document) fn refuse<T>(at: &str, why: impl Into<String>) -> Result
     Err(Refused { at: at.into(), why: why.into() })
 }
 
+#[cold]
+fn refuse_at<T>(at: At<'_>, why: impl Into<String>) -> Result<T, Refused> {
+    refuse(&at.to_string(), why)
+}
+
 /// The place of a name within a place.
 pub(in crate::document) fn inner(at: &str, name: impl Display) -> String {
     if at.is_empty() { name.to_string() } else { format!("{at}.{name}") }
+}
+
+/// A place in a filter; it is told only when something is wrong there.
+#[derive(Clone, Copy)]
+pub(super) enum At<'a> {
+    All,
+    Member(&'a At<'a>, &'a str),
+    Element(&'a At<'a>, usize),
+}
+
+impl Display for At<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let up = match self {
+            At::All => return Ok(()),
+            At::Member(up, _) | At::Element(up, _) => up,
+        };
+        write!(f, "{up}{}", if matches!(up, At::All) { "" } else { "." })?;
+        match self {
+            At::All => Ok(()),
+            At::Member(_, name) => f.write_str(name),
+            At::Element(_, place) => write!(f, "{place}"),
+        }
+    }
+}
+
+/// What a condition is on, and how it is compared.
+#[derive(Clone, Copy)]
+struct On<'a> {
+    path: &'a Path,
+    collation: &'a Collation,
 }
 
 /// Reads one filter, and what lies in it.
@@ -41,70 +76,85 @@ impl<'a> Parser<'a> {
         Parser { collation, patterns: Cell::new(0) }
     }
 
-    pub(super) fn filter(&self, query: &Value, at: &str) -> Result<Filter, Refused> {
-        let Value::Object(members) = query else { return refuse(at, "an object of conditions is expected") };
+    pub(super) fn filter(&self, query: &Value, at: At<'_>) -> Result<Filter, Refused> {
+        let Value::Object(members) = query else {
+            return refuse_at(at, "an object of conditions is expected");
+        };
         let clause = |(name, value): &(String, Value)| {
-            let means = self.clause(name, value, &inner(at, name))?;
-            Ok(Clause { name: name.as_str().into(), value: Encoded::of(value), means })
+            let means = self.clause(name, value, At::Member(&at, name))?;
+            Ok(Clause { value: Encoded::of(value), means })
         };
         Ok(Filter(members.iter().map(clause).collect::<Result<_, _>>()?))
     }
 
-    fn clause(&self, name: &str, value: &Value, at: &str) -> Result<Means, Refused> {
+    fn clause(&self, name: &str, value: &Value, at: At<'_>) -> Result<Means, Refused> {
         Ok(match name {
             "$and" => Means::And(self.filters(value, at)?),
             "$or" => Means::Or(self.filters(value, at)?),
             "$nor" => Means::Nor(self.filters(value, at)?),
             _ if name.starts_with('$') => {
-                return refuse(at, "here stand names of members, `$and`, `$or` or `$nor`");
+                return refuse_at(at, "here stand names of members, `$and`, `$or` or `$nor`");
             }
             _ => {
                 let Some(path) = Path::parse(name) else {
                     let why =
                         "this is no path: names are not empty, do not begin with `$`, and are at most 100";
-                    return refuse(at, why);
+                    return refuse_at(at, why);
                 };
                 let collation = (self.collation)(&path);
-                let tests = self.condition(value, &collation, at)?;
+                let tests = self.condition(value, On { path: &path, collation: &collation }, at)?;
                 Means::Field(path, collation, tests)
             }
         })
     }
 
-    fn filters(&self, value: &Value, at: &str) -> Result<Vec<Filter>, Refused> {
+    /// A filter of what lies in elements of the arrays at a path.
+    fn filter_within(&self, path: &Path, query: &Value, at: At<'_>) -> Result<Filter, Refused> {
+        let collation = |inner: &Path| (self.collation)(&path.join(inner));
+        let parser = Parser { collation: &collation, patterns: self.patterns.clone() };
+        let filter = parser.filter(query, at)?;
+        self.patterns.set(parser.patterns.get());
+        Ok(filter)
+    }
+
+    fn filters(&self, value: &Value, at: At<'_>) -> Result<Vec<Filter>, Refused> {
         match value {
-            Value::Array(list) if !list.is_empty() => {
-                list.iter().enumerate().map(|(place, query)| self.filter(query, &inner(at, place))).collect()
-            }
-            _ => refuse(at, "an array of at least one query is expected"),
+            Value::Array(list) if !list.is_empty() => list
+                .iter()
+                .enumerate()
+                .map(|(place, query)| self.filter(query, At::Element(&at, place)))
+                .collect(),
+            _ => refuse_at(at, "an array of at least one query is expected"),
         }
     }
 
     /// The tests of a condition: a value, or operators.
-    fn condition(&self, value: &Value, collation: &Collation, at: &str) -> Result<Vec<Test>, Refused> {
+    fn condition(&self, value: &Value, on: On<'_>, at: At<'_>) -> Result<Vec<Test>, Refused> {
         match value {
-            Value::Object(_) => self.operators(value, collation, at),
-            _ => Ok(vec![Test::Equal(collation.constant(Encoded::of(value)))]),
+            Value::Object(_) => self.operators(value, on, at),
+            _ => Ok(vec![Test::Equal(on.collation.constant(Encoded::of(value)))]),
         }
     }
 
-    fn operators(&self, value: &Value, collation: &Collation, at: &str) -> Result<Vec<Test>, Refused> {
-        let Value::Object(members) = value else { return refuse(at, "an object of operators is expected") };
+    fn operators(&self, value: &Value, on: On<'_>, at: At<'_>) -> Result<Vec<Test>, Refused> {
+        let Value::Object(members) = value else {
+            return refuse_at(at, "an object of operators is expected");
+        };
         let mut tests = Vec::new();
         for (name, operand) in members {
-            let at = inner(at, name);
+            let at = At::Member(&at, name);
             match &**name {
-                "$regex" => tests.push(Test::Pattern(self.pattern(operand, value.get("$options"), &at)?)),
+                "$regex" => tests.push(Test::Pattern(self.pattern(operand, value.get("$options"), at)?)),
                 "$options" if value.get("$regex").is_some() => {}
-                "$options" => return refuse(&at, "it stands beside `$regex`"),
-                _ => tests.push(self.operator(name, operand, collation, &at)?),
+                "$options" => return refuse_at(at, "it stands beside `$regex`"),
+                _ => tests.push(self.operator(name, operand, on, at)?),
             }
         }
         Ok(tests)
     }
 
-    fn operator(&self, name: &str, value: &Value, collation: &Collation, at: &str) -> Result<Test, Refused> {
-        let constant = |value: &Value| collation.constant(Encoded::of(value));
+    fn operator(&self, name: &str, value: &Value, on: On<'_>, at: At<'_>) -> Result<Test, Refused> {
+        let constant = |value: &Value| on.collation.constant(Encoded::of(value));
         let constants = || Ok(array(value, at)?.iter().map(constant).collect());
         Ok(match name {
             "$eq" => Test::Equal(constant(value)),
@@ -116,45 +166,47 @@ impl<'a> Parser<'a> {
             "$in" => Test::In(constants()?),
             "$nin" => Test::NotIn(constants()?),
             "$all" => Test::All(constants()?),
-            "$not" => Test::Not(self.operators(value, collation, at)?),
+            "$not" => Test::Not(self.operators(value, on, at)?),
             "$exists" => match value {
                 Value::Bool(wanted) => Test::Exists(*wanted),
-                _ => return refuse(at, "true or false is expected"),
+                _ => return refuse_at(at, "true or false is expected"),
             },
             "$type" => Test::Kind(kinds(value, at)?),
             "$size" => match integer(value).and_then(|size| usize::try_from(size).ok()) {
                 Some(size) => Test::Size(size),
-                None => return refuse(at, "a whole number from 0 on is expected"),
+                None => return refuse_at(at, "a whole number from 0 on is expected"),
             },
             "$mod" => match array(value, at)?.iter().map(integer).collect::<Option<Vec<_>>>().as_deref() {
                 Some([divisor, remainder]) if *divisor != 0 => {
                     Test::Mod { divisor: *divisor, remainder: *remainder }
                 }
-                _ => return refuse(at, "a divisor that is not 0 and a remainder are expected, both whole"),
+                _ => {
+                    return refuse_at(at, "a divisor that is not 0 and a remainder are expected, both whole");
+                }
             },
             "$elemMatch" => match value {
                 Value::Object(members) if members.first().is_some_and(|(name, _)| is_operator(name)) => {
-                    Test::Element(self.operators(value, &Collation::Plain, at)?)
+                    Test::Element(self.operators(value, on, at)?)
                 }
-                _ => Test::ElementLike(self.filter(value, at)?),
+                _ => Test::ElementLike(self.filter_within(on.path, value, at)?),
             },
-            _ if name.starts_with('$') => return refuse(at, "there is no such operator"),
-            _ => return refuse(at, "an operator is expected; to compare with an object, use `$eq`"),
+            _ if name.starts_with('$') => return refuse_at(at, "there is no such operator"),
+            _ => return refuse_at(at, "an operator is expected; to compare with an object, use `$eq`"),
         })
     }
 
-    fn pattern(&self, value: &Value, options: Option<&Value>, at: &str) -> Result<Pattern, Refused> {
-        let Value::String(text) = value else { return refuse(at, "the text of a pattern is expected") };
+    fn pattern(&self, value: &Value, options: Option<&Value>, at: At<'_>) -> Result<Pattern, Refused> {
+        let Value::String(text) = value else { return refuse_at(at, "the text of a pattern is expected") };
         let options = match options {
             None => "",
             Some(Value::String(options)) => options,
-            Some(_) => return refuse(at, "`$options` are letters of i, m, s and x"),
+            Some(_) => return refuse_at(at, "`$options` are letters of i, m, s and x"),
         };
         self.patterns.update(|count| count + 1);
         if self.patterns.get() > MOST_PATTERNS {
-            return refuse(at, format!("a query may have {MOST_PATTERNS} patterns"));
+            return refuse_at(at, format!("a query may have {MOST_PATTERNS} patterns"));
         }
-        Pattern::parse(text, options).or_else(|why| refuse(at, why))
+        Pattern::parse(text, options).or_else(|why| refuse_at(at, why))
     }
 }
 
@@ -170,14 +222,14 @@ fn integer(value: &Value) -> Option<i128> {
     }
 }
 
-fn array<'v>(value: &'v Value, at: &str) -> Result<&'v [Value], Refused> {
+fn array<'v>(value: &'v Value, at: At<'_>) -> Result<&'v [Value], Refused> {
     match value {
         Value::Array(list) => Ok(list),
-        _ => refuse(at, "an array is expected"),
+        _ => refuse_at(at, "an array is expected"),
     }
 }
 
-fn kinds(value: &Value, at: &str) -> Result<Vec<Kind>, Refused> {
+fn kinds(value: &Value, at: At<'_>) -> Result<Vec<Kind>, Refused> {
     let list = match value {
         Value::Array(list) => list,
         one => std::slice::from_ref(one),
@@ -188,6 +240,6 @@ fn kinds(value: &Value, at: &str) -> Result<Vec<Kind>, Refused> {
     };
     match list.iter().map(kind).collect() {
         Some(kinds) => Ok(kinds),
-        None => refuse(at, "names of types are expected: null, bool, number, string, array or object"),
+        None => refuse_at(at, "names of types are expected: null, bool, number, string, array or object"),
     }
 }

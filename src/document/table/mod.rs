@@ -8,10 +8,11 @@
 //!      shape has is complete in the view.
 //! (T3) A write is one batch, with its documents and all entries of theirs that change, or nothing.
 //!
-//! Reading order: this page, `read`, `write`, `change`, `build`, `verify`.
+//! Reading order: this page, `read`, `distinct`, `write`, `change`, `build`, `verify`.
 
 mod build;
 mod change;
+mod distinct;
 mod read;
 mod verify;
 mod write;
@@ -25,12 +26,12 @@ use super::Store;
 use super::catalogue::{self, collation};
 use super::collation::Collation;
 use super::error::{Error, Result};
+use super::ground::Ground;
 use super::index::Index;
 use super::keys::{Row, TableId};
 use super::path::Path;
 use super::query::{Asked, Query};
 use super::schema::Schema;
-use super::select::Ground;
 use super::value::Value;
 use crate::sync::ArcSwap;
 use crate::sync::plain::{Mutex, MutexGuard};
@@ -59,7 +60,7 @@ pub(super) struct State {
 /// What is known of a table (T2).
 pub(super) struct Shape {
     record: catalogue::Table,
-    indexes: Vec<Index>,
+    indexes: Arc<[Index]>,
     gone: bool,
 }
 
@@ -76,7 +77,7 @@ impl State {
 
 impl Shape {
     fn new(record: catalogue::Table) -> Shape {
-        Shape { indexes: record.indexes(), record, gone: false }
+        Shape { indexes: record.indexes().into(), record, gone: false }
     }
 
     fn collation(&self, path: &Path) -> Collation {
@@ -133,12 +134,22 @@ impl Table {
     fn stand(&self) -> Result<(Arc<Shape>, Ground)> {
         loop {
             let shape = self.shape()?;
-            let view = self.store.engine.view()?;
-            if Arc::ptr_eq(&shape, &self.state.shape.load()) {
-                let ground = Ground { view, keyspace: self.store.keyspace, table: shape.record.id };
+            if let Some(ground) = self.ground(&shape)? {
                 return Ok((shape, ground));
             }
         }
+    }
+
+    /// A view that fits a shape, if that is still the one (T2).
+    fn ground(&self, shape: &Arc<Shape>) -> Result<Option<Ground>> {
+        let view = self.store.engine.view()?;
+        let ground = Ground { view, keyspace: self.store.keyspace, table: shape.record.id };
+        Ok(self.is_still(shape).then_some(ground))
+    }
+
+    /// Whether nothing has replaced this shape.
+    fn is_still(&self, shape: &Arc<Shape>) -> bool {
+        Arc::ptr_eq(shape, &self.state.shape.load())
     }
 
     fn asked(&self, shape: &Shape, query: &Query) -> Result<Asked> {

@@ -1,30 +1,29 @@
 //! Documents out of a table.
 
-use super::Table;
+use super::{Shape, Table};
 use crate::Slice;
+use crate::document::cover::Cover;
 use crate::document::error::{Error, Result};
-use crate::document::filter::Refused;
-use crate::document::keys::Row;
-use crate::document::order;
-use crate::document::path::Path;
-use crate::document::plan::Plan;
-use crate::document::query::Query;
+use crate::document::ground::{Reads, only_document, raw};
+use crate::document::keys::{Row, TableId};
+use crate::document::plan::{Plan, plan};
+use crate::document::projection::Projection;
+use crate::document::query::{Asked, Query, page};
 use crate::document::raw::{Encoded, Raw};
-use crate::document::select::{Reads, Selection, raw};
-use crate::document::value::{Kind, Value};
+use crate::document::select::{Selection, Shown};
+use crate::document::value::Value;
 use serde::de::DeserializeOwned;
-use std::collections::BTreeMap;
 use std::marker::PhantomData;
-
-/// So many bytes of values [`Table::distinct`] keeps.
-const MOST_DISTINCT: usize = 64 << 20;
+use std::sync::Arc;
 
 /// The documents that a query asks for, as they were when it was asked.
 pub struct Cursor {
+    query: Query,
+    table: TableId,
     selection: Selection,
     skip: u64,
     left: u64,
-    last: Option<(Row, Slice)>,
+    last: Option<(Row, Shown)>,
     failed: bool,
 }
 
@@ -88,6 +87,9 @@ pub struct Explanation {
     pub bounded_columns: usize,
     /// Whether documents came in the order that was wanted, without being sorted.
     pub in_order: bool,
+    /// Whether all that is shown stands in the entries of the index, and documents are read only where those do not say how it was
+    /// written.
+    pub covered: bool,
     /// How many entries of indexes were read.
     pub keys_read: u64,
     /// How many documents were read.
@@ -108,6 +110,7 @@ impl Explanation {
             ("index", index.map_or(Value::Null, Value::from)),
             ("bounded_columns", Value::from(self.bounded_columns as u64)),
             ("in_order", Value::from(self.in_order)),
+            ("covered", Value::from(self.covered)),
             ("keys_read", Value::from(self.keys_read)),
             ("documents_read", Value::from(self.documents_read)),
             ("returned", Value::from(self.returned)),
@@ -123,11 +126,45 @@ impl Table {
     /// # Errors
     /// [`Error::Query`]; a sort that takes too much.
     pub fn find(&self, query: impl Into<Query>) -> Result<Cursor> {
-        let (shape, ground) = self.stand()?;
-        let asked = self.asked(&shape, &query.into())?;
-        let (skip, left) = (asked.skip, asked.limit.unwrap_or(u64::MAX));
-        let selection = Selection::start(ground, &shape.indexes, asked)?;
-        Ok(Cursor { selection, skip, left, last: None, failed: false })
+        let query = query.into();
+        let (skip, left) = (query.skip, query.limit.unwrap_or(u64::MAX));
+        let selection = self.select(&query)?;
+        Ok(Cursor { query, table: self.id(), selection, skip, left, last: None, failed: false })
+    }
+
+    fn select(&self, query: &Query) -> Result<Selection> {
+        loop {
+            let shape = self.shape()?;
+            let asked = self.asked(&shape, query)?;
+            let plan = plan(&asked.filter, &asked.sort, &shape.indexes);
+            let shown = asked.projection.as_ref().and_then(Projection::paths);
+            let cover = Cover::of(&plan, &shape.indexes, shown, &asked.sort, shape.record.schema.as_ref());
+            if cover.is_none()
+                && let Some(found) = self.find_by_key(&shape, &asked, &plan)?
+            {
+                return Ok(Selection::known(found, &shape.indexes, asked, plan));
+            }
+            if let Some(ground) = self.ground(&shape)? {
+                return Selection::carry_out(ground, &shape.indexes, asked, plan, cover);
+            }
+        }
+    }
+
+    /// The document that a query for a key asks for, if there is one (select L3); `None` when that is no such query, or more has to be
+    /// looked at.
+    fn find_by_key(
+        &self,
+        shape: &Arc<Shape>,
+        asked: &Asked,
+        plan: &Plan,
+    ) -> Result<Option<Option<(Row, Slice)>>> {
+        let Plan::Index(plan) = plan else { return Ok(None) };
+        let Some(index) = shape.indexes.get(plan.at).filter(|_| plan.is_key && asked.after.is_none()) else {
+            return Ok(None);
+        };
+        let (store, place) = (&self.store, (shape.record.id, index));
+        let found = only_document(&*store.engine, store.keyspace, place, &asked.filter, plan)?;
+        Ok(found.filter(|_| self.is_still(shape)))
     }
 
     /// The first of them, if there is one.
@@ -187,42 +224,6 @@ impl Table {
         Ok(count.saturating_sub(skip).min(limit))
     }
 
-    /// The different values that lie at a path in the documents, elements of arrays each by itself, in their order.
-    ///
-    /// # Errors
-    /// As [`Table::find`]; a path that is none; [`Error::TooLarge`].
-    pub fn distinct(&self, path: &str, query: impl Into<Query>) -> Result<Vec<Value>> {
-        let parsed = Path::parse(path).ok_or_else(|| {
-            Error::Query(Refused {
-                at: path.into(),
-                why: "this is no path: names are not empty, and do not begin with `$`".into(),
-            })
-        })?;
-        let mut cursor = self.find(query)?;
-        let (mut found, mut bytes) = (BTreeMap::new(), 0);
-        while let Some((row, document)) = cursor.advance()? {
-            let mut keep = |value: Raw<'_>| {
-                let mut key = Vec::new();
-                order::encode(value, order::Direction::Ascending, &mut key);
-                bytes += key.len();
-                found.entry(key).or_insert_with(|| value.to_value().unwrap_or(Value::Null));
-                false
-            };
-            parsed.any(raw(&document, row)?, &mut |value| match value.kind() {
-                Kind::Array => value.elements().any(&mut keep),
-                _ => keep(value),
-            });
-            if bytes > MOST_DISTINCT {
-                let why = format!(
-                    "the different values have more than {} MiB: narrow the query",
-                    MOST_DISTINCT >> 20
-                );
-                return Err(Error::TooLarge(why));
-            }
-        }
-        Ok(found.into_values().collect())
-    }
-
     /// How a query is answered; it is carried out for that.
     ///
     /// # Errors
@@ -231,7 +232,7 @@ impl Table {
         let begin = self.store.clock.monotonic();
         let mut cursor = self.find(query)?;
         let mut returned = 0;
-        while cursor.advance()?.is_some() {
+        while cursor.advance_shown()?.is_some() {
             returned += 1;
         }
         let Reads { keys, documents } = cursor.selection.reads;
@@ -240,13 +241,14 @@ impl Table {
             Plan::Scan => (0, unsorted),
             Plan::Index(plan) => (plan.columns, plan.sorted || unsorted),
         };
-        let index = cursor.selection.index.clone();
+        let index = cursor.selection.index().map(|index| index.name.clone());
         let taken = self.store.clock.monotonic().saturating_sub(begin);
         let micros = u64::try_from(taken.as_micros()).unwrap_or(u64::MAX);
         Ok(Explanation {
             index,
             bounded_columns,
             in_order,
+            covered: cursor.selection.cover.is_some(),
             keys_read: keys,
             documents_read: documents,
             returned,
@@ -264,9 +266,10 @@ fn count_documents(mut selection: Selection) -> Result<u64> {
 }
 
 impl Cursor {
-    fn advance(&mut self) -> Result<Option<(Row, Slice)>> {
+    /// The next that `step` finds, behind those that are passed over.
+    fn advance_by<T>(&mut self, step: impl Fn(&mut Selection) -> Result<Option<T>>) -> Result<Option<T>> {
         while self.left > 0 {
-            let Some(found) = self.selection.advance()? else { return Ok(None) };
+            let Some(found) = step(&mut self.selection)? else { return Ok(None) };
             if self.skip == 0 {
                 self.left -= 1;
                 return Ok(Some(found));
@@ -276,9 +279,21 @@ impl Cursor {
         Ok(None)
     }
 
-    fn show(&self, row: Row, document: &[u8]) -> Result<Value> {
-        let value = raw(document, row)?.to_value();
-        let value = value.ok_or_else(|| Error::Damaged(format!("the document {}", row.0)))?;
+    pub(super) fn advance(&mut self) -> Result<Option<(Row, Slice)>> {
+        self.advance_by(Selection::advance)
+    }
+
+    fn advance_shown(&mut self) -> Result<Option<(Row, Shown)>> {
+        self.advance_by(Selection::advance_shown)
+    }
+
+    fn show(&self, row: Row, shown: &Shown) -> Result<Value> {
+        let value = match shown {
+            Shown::Document(document) => raw(document, row)?
+                .to_value()
+                .ok_or_else(|| Error::Damaged(format!("the document {}", row.0)))?,
+            Shown::Members(members) => members.clone(),
+        };
         Ok(match &self.selection.asked.projection {
             Some(projection) => projection.apply(value),
             None => value,
@@ -305,7 +320,7 @@ impl Cursor {
     pub fn next_document(&mut self) -> Result<Option<Document>> {
         let Some((row, bytes)) = self.advance()? else { return Ok(None) };
         raw(&bytes, row)?;
-        self.last = Some((row, bytes.clone()));
+        self.last = Some((row, Shown::Document(bytes.clone())));
         Ok(Some(Document { row, bytes }))
     }
 
@@ -314,14 +329,15 @@ impl Cursor {
     /// # Errors
     /// As the iterator.
     pub fn next_json(&mut self, out: &mut String) -> Result<bool> {
-        let Some((row, document)) = self.advance()? else { return Ok(false) };
-        if self.selection.asked.projection.is_some() {
-            out.push_str(&self.show(row, &document)?.to_string());
-        } else {
-            let written = raw(&document, row)?.write_json(out);
-            written.ok_or_else(|| Error::Damaged(format!("the document {}", row.0)))?;
+        let Some((row, shown)) = self.advance_shown()? else { return Ok(false) };
+        match (&shown, &self.selection.asked.projection) {
+            (Shown::Document(document), None) => {
+                let written = raw(document, row)?.write_json(out);
+                written.ok_or_else(|| Error::Damaged(format!("the document {}", row.0)))?;
+            }
+            _ => out.push_str(&self.show(row, &shown)?.to_string()),
         }
-        self.last = Some((row, document));
+        self.last = Some((row, shown));
         Ok(true)
     }
 
@@ -331,13 +347,17 @@ impl Cursor {
     /// # Errors
     /// As [`Table::find`].
     pub fn next_page(&mut self) -> Result<Option<String>> {
-        let Some((row, document)) = self.last.take() else { return Ok(None) };
-        if self.selection.advance()?.is_none() {
+        let Some((row, shown)) = self.last.take() else { return Ok(None) };
+        if self.selection.advance_shown()?.is_none() {
             return Ok(None);
         }
         self.left = 0;
-        let key = self.selection.asked.sort.key(raw(&document, row)?, row);
-        Ok(Some(self.selection.asked.page(&key)))
+        let sort = &self.selection.asked.sort;
+        let key = match &shown {
+            Shown::Document(document) => sort.key(raw(document, row)?, row),
+            Shown::Members(members) => sort.key(Encoded::of(members).raw(), row),
+        };
+        Ok(Some(page(&self.query, self.table, &key)))
     }
 }
 
@@ -348,11 +368,11 @@ impl Iterator for Cursor {
         if self.failed {
             return None;
         }
-        let next = self.advance().and_then(|found| match found {
-            Some((row, document)) => {
-                let shown = self.show(row, &document)?;
-                self.last = Some((row, document));
-                Ok(Some(shown))
+        let next = self.advance_shown().and_then(|found| match found {
+            Some((row, shown)) => {
+                let value = self.show(row, &shown)?;
+                self.last = Some((row, shown));
+                Ok(Some(value))
             }
             None => Ok(None),
         });

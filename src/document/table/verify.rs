@@ -2,10 +2,10 @@
 
 use super::Table;
 use crate::document::error::{Error, Result};
+use crate::document::ground::{Ground, raw};
 use crate::document::index::Index;
 use crate::document::keys::{self, Row};
 use crate::document::raw::Raw;
-use crate::document::select::{Ground, raw};
 use crate::store::{Scan, behind_prefix};
 use std::ops::Bound::{Excluded, Included};
 

@@ -227,7 +227,7 @@ fn removals(level: usize, tables: &[Arc<TableRef>]) -> impl Iterator<Item = (u8,
 /// Tables of level 0 overlap, so each is a run of its own; deeper ones follow one another.
 fn sources(level: usize, tables: &[Arc<TableRef>]) -> impl Iterator<Item = Source> {
     let per_run = if level == 0 { 1 } else { tables.len().max(1) };
-    tables.chunks(per_run).map(|run| Source::Level(LevelCursor::new(run.to_vec())))
+    tables.chunks(per_run).map(|run| Source::Level(LevelCursor::new(run.to_vec()).leaving_no_trace()))
 }
 
 /// The tables beside and below a compaction, asked with keys that only grow.

@@ -184,20 +184,30 @@ impl Range {
         Ok((&view.hold, self.keyspace))
     }
 
+    /// The next entry that `is` lets through. Of others nothing is copied, and no block is held for them.
     #[inline]
-    fn step(&mut self, forward: bool) -> Result<Option<(Slice, Slice)>> {
-        let is_there =
-            if forward && self.front.visible.is_none() { self.first()? } else { self.walk(forward)? };
-        let (end, other) =
-            if forward { (&mut self.front, &self.back) } else { (&mut self.back, &self.front) };
-        let (true, Some(visible)) = (is_there, &mut end.visible) else { return Ok(None) };
-        let key = visible.key().unwrap_or_default();
-        if other.last().is_some_and(|last| if forward { key >= last } else { key <= last }) {
-            visible.step_off();
-            return Ok(None);
+    fn step(
+        &mut self,
+        forward: bool,
+        is: &mut impl FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<Option<(Slice, Slice)>> {
+        loop {
+            let is_there =
+                if forward && self.front.visible.is_none() { self.first()? } else { self.walk(forward)? };
+            let (end, other) =
+                if forward { (&mut self.front, &self.back) } else { (&mut self.back, &self.front) };
+            let (true, Some(visible)) = (is_there, &mut end.visible) else { return Ok(None) };
+            let key = visible.key().unwrap_or_default();
+            if other.last().is_some_and(|last| if forward { key >= last } else { key <= last }) {
+                visible.step_off();
+                return Ok(None);
+            }
+            let key = key.get(self.keyspace.prefix_len()..).unwrap_or_default();
+            if is(key, visible.value()) {
+                let key = Slice::copy_of(key);
+                return Ok(Some((key, visible.take_value())));
+            }
         }
-        let key = Slice::copy_of(key.get(self.keyspace.prefix_len()..).unwrap_or_default());
-        Ok(Some((key, visible.take_value())))
     }
 
     /// The first step from the front: over a gap, where one is known (`gaps`).
@@ -235,11 +245,22 @@ impl Range {
         if forward { visible.next(&self.lower, upper) } else { visible.prev(&self.lower, upper) }
     }
 
+    #[inline]
     fn yielded(&mut self, forward: bool) -> Option<Result<(Slice, Slice)>> {
+        self.next_where(forward, &mut |_, _| true)
+    }
+
+    /// The next entry from either end that `is` lets through; it is shown the others, too.
+    #[inline]
+    pub(crate) fn next_where(
+        &mut self,
+        forward: bool,
+        is: &mut impl FnMut(&[u8], &[u8]) -> bool,
+    ) -> Option<Result<(Slice, Slice)>> {
         if self.done {
             return None;
         }
-        let step = self.step(forward).transpose();
+        let step = self.step(forward, is).transpose();
         self.done = !matches!(step, Some(Ok(_)));
         step
     }

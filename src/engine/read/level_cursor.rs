@@ -22,13 +22,22 @@ pub struct LevelCursor {
     at: usize,
     /// The goal of the last search in this table that passed something (V1).
     passed: Option<Vec<u8>>,
+    /// Whether scanned blocks may go to the cache where there is room.
+    is_reader: bool,
 }
 
 impl LevelCursor {
     /// A cursor over `tables`, which are sorted and disjoint.
     #[must_use]
     pub fn new(tables: Vec<Arc<TableRef>>) -> LevelCursor {
-        LevelCursor { tables, current: None, at: 0, passed: None }
+        LevelCursor { tables, current: None, at: 0, passed: None, is_reader: true }
+    }
+
+    /// For who reads the tables to replace them.
+    #[must_use]
+    pub fn leaving_no_trace(mut self) -> LevelCursor {
+        self.is_reader = false;
+        self
     }
 
     /// Goes to table `at` (not positioned in it); false when there is none.
@@ -40,7 +49,8 @@ impl LevelCursor {
         self.passed = None;
         self.at = at;
         let Some(table) = self.tables.get(at) else { return Ok(false) };
-        self.current = Some(table.handle.open()?.cursor());
+        let cursor = table.handle.open()?.cursor();
+        self.current = Some(if self.is_reader { cursor } else { cursor.leaving_no_trace() });
         Ok(true)
     }
 

@@ -226,7 +226,7 @@ impl Found {
 }
 
 /// How many bytes stand before the value that the user gave.
-fn prefix_len(expiry: u64) -> usize {
+pub(super) fn prefix_len(expiry: u64) -> usize {
     if expiry == NEVER { 0 } else { EXPIRY_LEN }
 }
 

@@ -9,7 +9,7 @@
 //! (V1) Each such search goes further on than the one before. Where entries are not in order, in a table that was not made by
 //!      a builder but has right checksums, that is an error; a walk could otherwise come back to where it was, for ever.
 
-use super::super_version::{Found, NEVER, standing};
+use super::super_version::{Found, NEVER, prefix_len, standing};
 use crate::Result;
 use crate::engine::iter::{Cursor, unordered};
 use crate::engine::key::{Kind, Trailer};
@@ -102,6 +102,14 @@ impl<C: Cursor> Visible<C> {
     #[inline]
     pub fn key(&self) -> Option<&[u8]> {
         if self.stands { Some(&self.last) } else { self.has_stood.then_some(&*self.before) }
+    }
+
+    /// The value of the key that it stands at, where it lies.
+    #[inline]
+    #[must_use]
+    pub fn value(&self) -> &[u8] {
+        let stored = self.held.as_deref().unwrap_or_else(|| self.cursor.value());
+        stored.get(prefix_len(self.expiry)..).unwrap_or_default()
     }
 
     /// The value of the key that it stands at; to be taken once.

@@ -166,7 +166,7 @@ fn merge(
     dir.sync()?;
     let open = |summary: &TableSummary| {
         let handle = LazyTable::new(Arc::clone(&target.files), summary);
-        LevelCursor::new(vec![Arc::new(TableRef { summary: summary.clone(), handle })])
+        LevelCursor::new(vec![Arc::new(TableRef { summary: summary.clone(), handle })]).leaving_no_trace()
     };
     let mut cursor = Merge::new(staged.iter().map(|(_, summary)| open(summary)).collect());
     let mut retain = Retain::new(&[u64::MAX], 0);

@@ -55,9 +55,15 @@ pub enum Bytes {
 enum Spans {
     /// All have this length.
     Alike(usize),
-    /// Piece `i` lies between the offsets `i` and `i + 1`.
+    /// Piece `i` lies between the offsets `i` and `i + 1`, the last of which is repeated. In place: a list elsewhere is one more wait for
+    /// memory in each read, and blocks of large values have few.
+    Few([u32; FEW]),
+    /// The same for more pieces.
     Offsets(Box<[u32]>),
 }
+
+/// So many offsets are held in place.
+const FEW: usize = 8;
 
 /// A block with its content at hand, for a few accesses in a row.
 #[derive(Clone, Copy)]
@@ -128,6 +134,12 @@ impl Block {
         block.prefix = parts.prefix;
         block.check_sequences()?;
         Ok(block)
+    }
+
+    /// Looks at a byte of each of its cache lines. They come from memory side by side then; whoever goes through the content from one
+    /// length to the next would wait for each.
+    pub fn touch(&self) {
+        std::hint::black_box(Backing::bytes(self).iter().step_by(64).fold(0, |all, byte| all ^ byte));
     }
 
     /// How many entries it has; at least one.
@@ -314,28 +326,37 @@ impl Spans {
             // A sum that does not fit is greater than any part, and is refused below.
             end as u32
         });
-        let offsets: Box<[u32]> = std::iter::once(0).chain(ends).collect();
+        let offsets = std::iter::once(0).chain(ends);
+        let spans = if lens.len() / usize::from(width) < FEW {
+            let mut few = [part.len() as u32; FEW];
+            few.iter_mut().zip(offsets).for_each(|(place, offset)| *place = offset);
+            Spans::Few(few)
+        } else {
+            Spans::Offsets(offsets.collect())
+        };
         if end != part.len() as u64 {
             return Damage::corrupt(format!("lengths add up to {end}, {} expected", part.len()));
         }
-        Ok(Some(Spans::Offsets(offsets)))
+        Ok(Some(spans))
     }
 
     /// Start and length of piece `i`; an empty one when there is none.
     #[inline]
     fn get(&self, i: usize) -> (usize, usize) {
-        match self {
-            Spans::Alike(len) => (i * len, *len),
-            Spans::Offsets(offsets) => match offsets.get(i..).and_then(<[u32]>::first_chunk::<2>) {
-                Some([start, end]) => (*start as usize, (end - start) as usize),
-                None => (0, 0),
-            },
+        let offsets = match self {
+            Spans::Alike(len) => return (i * len, *len),
+            Spans::Few(offsets) => &offsets[..],
+            Spans::Offsets(offsets) => offsets,
+        };
+        match offsets.get(i..).and_then(<[u32]>::first_chunk::<2>) {
+            Some([start, end]) => (*start as usize, (end - start) as usize),
+            None => (0, 0),
         }
     }
 
     fn memory(&self) -> usize {
         match self {
-            Spans::Alike(_) => 0,
+            Spans::Alike(_) | Spans::Few(_) => 0,
             Spans::Offsets(offsets) => size_of_val(&**offsets),
         }
     }

@@ -63,6 +63,8 @@ pub struct Meta {
 pub enum Keep {
     /// It goes to the cache.
     Cached,
+    /// It goes to the cache when nothing has to leave that for it.
+    WhereRoomIs,
     /// It is used once, and leaves the cache alone.
     Once,
 }
@@ -190,8 +192,10 @@ impl Table {
         let handle = self.meta.index.handle(ordinal);
         let block = self.decode(ordinal, handle);
         let block = Arc::new(block.map_err(|e| e.at(&self.path, handle.offset, "table block"))?);
-        if keep == Keep::Cached {
-            self.slots.insert(ordinal, &block);
+        match keep {
+            Keep::Cached => self.slots.insert(ordinal, &block),
+            Keep::WhereRoomIs => self.slots.insert_where_room_is(ordinal, &block),
+            Keep::Once => {}
         }
         Ok(block)
     }

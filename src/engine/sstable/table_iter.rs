@@ -6,7 +6,8 @@
 //! (S1) `block` is there exactly while the cursor is valid; then `at` is a position in it, and `key` and `trailer` are
 //!      those of the entry there.
 //! (S2) After [`SCAN_BLOCKS`] steps from block to block in one direction the cursor takes itself for a scan, and no longer
-//!      puts blocks into the cache: what is read once must not displace what is read often. A seek begins anew.
+//!      displaces anything in the cache: what is read once must not push out what is read often. A reader's blocks still go
+//!      where there is room; those of who reads a table to replace it do not. A seek begins anew.
 
 use super::block::Block;
 use super::table::{Keep, Table};
@@ -38,6 +39,8 @@ pub struct TableCursor {
     trailer: Trailer,
     direction: Direction,
     steps: u32,
+    /// What a scan does with blocks (S2).
+    of_scan: Keep,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +69,15 @@ impl TableCursor {
             trailer: Trailer(0),
             direction: Direction::Forward,
             steps: 0,
+            of_scan: Keep::WhereRoomIs,
         }
+    }
+
+    /// For who reads the table to replace it, or to look at it once.
+    #[must_use]
+    pub fn leaving_no_trace(mut self) -> TableCursor {
+        self.of_scan = Keep::Once;
+        self
     }
 
     fn blocks(&self) -> usize {
@@ -104,17 +115,19 @@ impl TableCursor {
     fn step(&mut self, direction: Direction) -> Result<()> {
         self.steps = if self.direction == direction { self.steps + 1 } else { 1 };
         self.direction = direction;
-        let keep = if self.steps > SCAN_BLOCKS { Keep::Once } else { Keep::Cached };
+        let is_scan = self.steps > SCAN_BLOCKS;
+        let keep = if is_scan { self.of_scan } else { Keep::Cached };
         match direction {
-            Direction::Forward => self.enter(self.ordinal + 1, End::First, keep),
+            Direction::Forward => self.enter(self.ordinal + 1, End::First, keep)?,
             Direction::Backward => match self.ordinal.checked_sub(1) {
-                Some(before) => self.enter(before, End::Last, keep),
-                None => {
-                    self.block = None;
-                    Ok(())
-                }
+                Some(before) => self.enter(before, End::Last, keep)?,
+                None => self.block = None,
             },
         }
+        if let Some(block) = self.block.as_ref().filter(|_| is_scan) {
+            block.touch();
+        }
+        Ok(())
     }
 
     /// Holds the block where `(key, trailer)` would be, and returns its position there: that of the first entry at or

@@ -413,16 +413,31 @@ fn uncompressed_blocks_are_checked_once_and_cost_little() {
     }
 }
 
+/// A reader's scan takes the room there is and pushes nothing out; that of who replaces the table does not even that.
 #[test]
-fn a_long_scan_leaves_the_cache_alone() {
+fn a_long_scan_displaces_nothing() {
     let entries: Vec<Entry> =
         (0..2000u32).map(|i| entry(&i.to_be_bytes(), 1, Kind::Put, &[7; 100])).collect();
     let (file, summary) = build(&entries, options(4096, Compression::None, 10));
-    let cache = Cache::new(|| 1 << 20);
-    let table = Table::open(&file, PLACE, summary.len, &cache, &Memory::unlimited()).unwrap();
-    check_scans(&entries, &table);
-    // The first block and eight steps, in each direction.
-    assert_eq!(cache.stats().inserts, 18);
+    let scan = |most: usize, is_reader: bool| {
+        let cache = Cache::new(move || most);
+        let table = Table::open(&file, PLACE, summary.len, &cache, &Memory::unlimited()).unwrap();
+        let cursor = table.cursor();
+        let mut cursor = if is_reader { cursor } else { cursor.leaving_no_trace() };
+        cursor.seek_first().unwrap();
+        while cursor.valid() {
+            cursor.next().unwrap();
+        }
+        let stats = cache.stats();
+        assert_eq!(stats.evictions, 0);
+        (stats.inserts, stats.bytes)
+    };
+    let (blocks, bytes) = scan(1 << 20, true);
+    assert!(blocks > 40, "{blocks}");
+    let (some, taken) = scan(bytes / 2, true);
+    assert!((10..blocks).contains(&some) && taken <= bytes / 2, "{some}, {taken}");
+    // The first block and eight steps.
+    assert_eq!(scan(1 << 20, false).0, 9);
 }
 
 #[test]

@@ -89,6 +89,17 @@ pub fn document(random: &mut Random, pk: u64) -> Value {
     Value::Object(members)
 }
 
+/// The same with numbers in the place of arrays: no index over such documents has more than one entry of any.
+pub fn flat(value: Value) -> Value {
+    match value {
+        Value::Array(list) => Value::from(list.len() as u64),
+        Value::Object(members) => {
+            Value::Object(members.into_iter().map(|(name, value)| (name, flat(value))).collect())
+        }
+        other => other,
+    }
+}
+
 /// An index of one to three columns, now and then a partial one.
 pub fn index(random: &mut Random) -> Value {
     let mut columns: Vec<Value> = Vec::new();
@@ -196,6 +207,43 @@ pub fn query(random: &mut Random) -> Query {
         query = query.limit(random.below(8) as u64);
     }
     query
+}
+
+/// A path that may be asked for.
+pub fn path(random: &mut Random) -> &'static str {
+    let path: &&str = random.pick(&PATHS);
+    path
+}
+
+/// What is shown: mostly one member, now and then several, or all but some.
+pub fn shown(random: &mut Random) -> Value {
+    let mut paths: Vec<&str> = Vec::new();
+    for _ in 0..if random.one_in(3) { 2 } else { 1 } {
+        let path = if random.one_in(8) { "pk" } else { path(random) };
+        let meets = |other: &&str| other.split('.').next() == path.split('.').next();
+        if !paths.iter().any(meets) {
+            paths.push(path);
+        }
+    }
+    let mark = Value::from(if random.one_in(6) { 0_i64 } else { 1 });
+    Value::Object(paths.into_iter().map(|path| (path.to_owned(), mark.clone())).collect())
+}
+
+/// A query that an index may answer alone: of one member, by which it asks, sorts and shows.
+pub fn narrow(random: &mut Random) -> Query {
+    let path = *random.pick(&["a", "b", "c"]);
+    let by = |condition: Value| Value::object([(path, condition)]);
+    let query = match random.below(6) {
+        0 => Query::all(),
+        1 => Query::new(by(scalar(random))),
+        n => {
+            let operators = ["$gt", "$gte", "$lt", "$lte"];
+            Query::new(by(Value::object([(operators[n - 2], scalar(random))])))
+        }
+    };
+    let query = query.project(Value::Array(vec![Value::from(path)]));
+    let ways = [Value::from(1_i64), Value::from(-1_i64)];
+    if random.one_in(2) { query.sort(by(random.pick(&ways).clone())) } else { query }
 }
 
 /// Members that replace those of documents.

@@ -62,6 +62,55 @@ fn at<'v>(document: &'v Value, path: &str) -> Vec<&'v Value> {
     found
 }
 
+/// What is shown of a document.
+pub fn show(document: &Value, projection: &Value) -> Value {
+    fn walk(value: &Value, paths: &[Vec<&str>], hide: bool) -> Option<Value> {
+        let Value::Object(members) = value else { return hide.then(|| value.clone()) };
+        let shown = members.iter().filter_map(|(name, value)| {
+            let below: Vec<Vec<&str>> =
+                paths.iter().filter(|path| path[0] == name).map(|path| path[1..].to_vec()).collect();
+            let value = match (&below[..], value) {
+                ([], _) => hide.then(|| value.clone()),
+                ([path], _) if path.is_empty() => (!hide).then(|| value.clone()),
+                (_, Value::Array(list)) => Some(Value::Array(
+                    list.iter().filter_map(|element| walk(element, &below, hide)).collect(),
+                )),
+                _ => walk(value, &below, hide),
+            };
+            Some((name.clone(), value?))
+        });
+        Some(Value::Object(shown.collect()))
+    }
+    let marks: Vec<(&str, bool)> = match projection {
+        Value::Object(marks) => marks.iter().map(|(path, mark)| (&**path, mark.to_string() == "0")).collect(),
+        Value::Array(paths) => paths
+            .iter()
+            .map(|path| match path {
+                Value::String(path) => (&**path, false),
+                other => panic!("{other}"),
+            })
+            .collect(),
+        other => panic!("{other}"),
+    };
+    let paths: Vec<Vec<&str>> = marks.iter().map(|(path, _)| path.split('.').collect()).collect();
+    walk(document, &paths, marks[0].1).unwrap()
+}
+
+/// The different values at a path in the documents that a query asks for, as the first of them has each.
+pub fn distinct(list: &[Value], path: &str, query: &Query) -> Vec<Value> {
+    let documents = find(list, query);
+    let mut found: Vec<&Value> = Vec::new();
+    for value in documents.iter().flat_map(|document| at(document, path)) {
+        match value {
+            Value::Array(list) => found.extend(list),
+            one => found.push(one),
+        }
+    }
+    found.sort_by(|one, other| compare(one, other));
+    found.dedup_by(|one, other| compare(one, other).is_eq());
+    found.into_iter().cloned().collect()
+}
+
 fn number(value: &Value) -> f64 {
     value.to_string().parse().unwrap()
 }

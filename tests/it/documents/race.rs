@@ -54,6 +54,35 @@ fn of_sixteen_writers_one_gets_each_value() {
     });
 }
 
+/// Two documents exchange their unique values in one write, again and again: each value is somewhere at every moment, and who asks for
+/// one gets the document that has it (document::ground G1).
+#[test]
+fn a_key_that_moves_is_always_found() {
+    on_both(|documents| {
+        let schema = json!({"k": {"type": "int", "unique": true}});
+        let pairs = documents.create_table("shop", "pair", Some(&schema.into())).unwrap();
+        pairs.insert_many([json!({"k": 1}), json!({"k": -1})]).unwrap();
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for key in [1, -1] {
+                let (pairs, done) = (&pairs, &done);
+                scope.spawn(move || {
+                    while !done.load(Ordering::Relaxed) {
+                        let found = pairs.find_one(json!({"k": key})).unwrap().unwrap();
+                        assert_eq!(found.get("k").unwrap().to_string(), key.to_string());
+                        let shown = pairs.find_one(Query::new(json!({"k": key})).project(json!(["k"])));
+                        assert_eq!(shown.unwrap().unwrap().to_string(), format!("{{\"k\":{key}}}"));
+                    }
+                });
+            }
+            for _ in 0..2000 {
+                pairs.update(json!({}), json!({"$mul": {"k": -1}})).unwrap();
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+    });
+}
+
 /// Values move from row to row, go, and come again.
 #[test]
 fn values_that_move_are_never_there_twice() {
