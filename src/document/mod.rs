@@ -302,7 +302,7 @@ impl Store {
         let behind = behind_prefix(&rows).unwrap_or_default();
         let last = Scan::between(Bound::Included(&rows), Bound::Excluded(&behind)).reversed().limited(1);
         let last = view.range(self.keyspace, last)?.next().transpose()?;
-        let row = last.and_then(|(key, _)| keys::row_of(&key));
+        let row = last.and_then(|(key, _)| keys::row_of_document(&key));
         Ok(keys::Row(row.map_or(0, |keys::Row(row)| row.saturating_add(1))))
     }
 }

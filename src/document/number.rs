@@ -15,7 +15,8 @@
 //! positive   0xc0   exponent   digits   0x00
 //! negative   0x40   and all that follows of the positive one inverted
 //!
-//! exponent   8 bytes, big-endian, the sign bit flipped
+//! exponent   from -64 to 63: 0x80 and the exponent, one byte
+//!            below that 0x3f, above it 0xc0, then eight bytes, big-endian, the sign bit flipped
 //! digits     two to a byte, 1 to 100 for 00 to 99; the last one stands alone as if a 0 followed
 //! ```
 //!
@@ -35,6 +36,10 @@ use std::fmt::{self, Display};
 const ZERO: u8 = 0x80;
 const POSITIVE: u8 = 0xc0;
 const NEGATIVE: u8 = 0x40;
+/// The exponent 0, among those of one byte; what stands before those that are below all of them, and above.
+const NO_EXPONENT: u8 = 0x80;
+const BELOW: u8 = 0x3f;
+const ABOVE: u8 = 0xc0;
 
 /// Exponents beyond this are refused: nobody has such numbers, and sums of exponents stay far from where they would overflow.
 const MAX_EXPONENT: i64 = 1 << 40;
@@ -99,7 +104,7 @@ impl Decimal {
         }
         out.push(if self.negative { NEGATIVE } else { POSITIVE });
         let begin = out.len();
-        out.extend((self.exponent as u64 ^ (1 << 63)).to_be_bytes());
+        encode_exponent(self.exponent, out);
         out.extend(self.digits.chunks(2).map(|pair| {
             let digit = |at: usize| pair.get(at).map_or(0, |digit| digit - b'0');
             digit(0) * 10 + digit(1) + 1
@@ -119,11 +124,11 @@ impl Decimal {
             _ => return None,
         };
         let mut bytes = bytes.map(|byte| byte ^ mask);
-        let bits = bytes.by_ref().take(8).fold(0_u64, |bits, byte| bits << 8 | u64::from(byte));
-        let digits = usize::try_from((bits ^ (1 << 63)) as i64).ok().filter(|digits| *digits <= 18)?;
+        let digits =
+            bytes.next()?.checked_sub(NO_EXPONENT).map(usize::from).filter(|digits| *digits <= 18)?;
         let mut text = String::from(if mask == 0 { "" } else { "-" });
         let end = text.len() + digits;
-        let mut len = 9;
+        let mut len = 2;
         loop {
             len += 1;
             match bytes.next()? {
@@ -169,6 +174,16 @@ impl Decimal {
             (true, _) => 0,
             (false, true) => -1,
             (false, false) => 1,
+        }
+    }
+}
+
+fn encode_exponent(exponent: i64, out: &mut Vec<u8>) {
+    match exponent {
+        -64..64 => out.push((i64::from(NO_EXPONENT) + exponent) as u8),
+        _ => {
+            out.push(if exponent < 0 { BELOW } else { ABOVE });
+            out.extend((exponent as u64 ^ (1 << 63)).to_be_bytes());
         }
     }
 }

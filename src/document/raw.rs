@@ -19,7 +19,12 @@
 //!      them ends: what is no value is not there. [`Raw::to_value`] says that they are none.
 
 mod parse;
+mod write;
 
+pub use write::encode;
+pub(super) use write::{push_array, push_number, push_object, push_text};
+
+use self::write::push_length;
 use super::escape;
 use super::number::Decimal;
 use super::value::{Kind, MAX_DEPTH, Number, Value};
@@ -66,22 +71,27 @@ pub enum Part<'a> {
 
 /// A value that has its bytes with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Encoded(Box<[u8]>);
+pub struct Encoded(Vec<u8>);
 
 impl Encoded {
     /// The bytes of a value.
     #[must_use]
     pub fn of(value: &Value) -> Encoded {
-        let mut bytes = Vec::new();
+        let text = match value {
+            Value::String(text) => text.len(),
+            Value::Number(number) => number.text().len(),
+            _ => 0,
+        };
+        let mut bytes = Vec::with_capacity(LONGEST_HEAD + text);
         encode(value, &mut bytes);
-        Encoded(bytes.into())
+        Encoded(bytes)
     }
 
     /// A moment, in microseconds since 1970.
     #[must_use]
     pub fn instant(micros: i64) -> Encoded {
         let bits = micros as u64 ^ (1 << 63);
-        Encoded([&[INSTANT], &bits.to_be_bytes()[..]].concat().into())
+        Encoded([&[INSTANT], &bits.to_be_bytes()[..]].concat())
     }
 
     /// To be read.
@@ -98,7 +108,7 @@ impl Encoded {
 
     /// The bytes, to be had.
     #[must_use]
-    pub(super) fn into_bytes(self) -> Box<[u8]> {
+    pub(super) fn into_bytes(self) -> Vec<u8> {
         self.0
     }
 
@@ -106,14 +116,14 @@ impl Encoded {
     pub(super) fn object(capacity: usize, content: impl FnOnce(&mut Vec<u8>)) -> Encoded {
         let mut bytes = Vec::with_capacity(capacity);
         push_object(&mut bytes, content);
-        Encoded(bytes.into())
+        Encoded(bytes)
     }
 
     /// An array of these.
     pub(super) fn array<'e>(elements: impl Iterator<Item = Raw<'e>>) -> Encoded {
         let mut bytes = Vec::new();
         push_array(&mut bytes, |out| elements.for_each(|element| element.push_onto(out)));
-        Encoded(bytes.into())
+        Encoded(bytes)
     }
 
     /// The one value that `content` appends, which has about so many bytes.
@@ -123,84 +133,8 @@ impl Encoded {
     ) -> Result<Encoded, E> {
         let mut bytes = Vec::with_capacity(capacity);
         content(&mut bytes)?;
-        Ok(Encoded(bytes.into()))
+        Ok(Encoded(bytes))
     }
-}
-
-/// Appends the bytes of a value.
-pub fn encode(value: &Value, out: &mut Vec<u8>) {
-    match value {
-        Value::Null => out.push(NULL),
-        Value::Bool(value) => out.push(if *value { TRUE } else { FALSE }),
-        Value::Number(number) => push_number(number.text(), out),
-        Value::String(text) => push_string(text, out),
-        Value::Array(list) => {
-            nested(ARRAY, out, |out| list.iter().for_each(|value| encode(value, out)));
-        }
-        Value::Object(members) => nested(OBJECT, out, |out| {
-            for (name, value) in members {
-                push_text(name.as_bytes(), out);
-                encode(value, out);
-            }
-        }),
-    }
-}
-
-/// Appends the bytes of a string.
-pub(super) fn push_string(text: &str, out: &mut Vec<u8>) {
-    push_bytes(STRING, text.as_bytes(), out);
-}
-
-/// Appends the bytes of a number, as it is written.
-pub(super) fn push_number(text: &str, out: &mut Vec<u8>) {
-    push_bytes(NUMBER, text.as_bytes(), out);
-}
-
-fn push_bytes(tag: u8, bytes: &[u8], out: &mut Vec<u8>) {
-    out.push(tag);
-    push_text(bytes, out);
-}
-
-/// Appends a length and so many bytes, which is what the name of a member is.
-pub(super) fn push_text(bytes: &[u8], out: &mut Vec<u8>) {
-    push_length(bytes.len(), out);
-    out.extend_from_slice(bytes);
-}
-
-/// Appends an array of what `content` appends.
-pub(super) fn push_array<T>(out: &mut Vec<u8>, content: impl FnOnce(&mut Vec<u8>) -> T) -> T {
-    nested(ARRAY, out, content)
-}
-
-/// Appends an object of what `content` appends: names ([`push_text`]), each with the bytes of a value.
-pub(super) fn push_object<T>(out: &mut Vec<u8>, content: impl FnOnce(&mut Vec<u8>) -> T) -> T {
-    nested(OBJECT, out, content)
-}
-
-fn nested<T>(tag: u8, out: &mut Vec<u8>, content: impl FnOnce(&mut Vec<u8>) -> T) -> T {
-    out.push(tag);
-    let begin = out.len();
-    let result = content(out);
-    seal(begin, out);
-    result
-}
-
-/// Puts in front of what was appended from here on how long that is.
-fn seal(begin: usize, out: &mut Vec<u8>) {
-    let len = out.len() - begin;
-    // The length is known last and stands first.
-    push_length(len, out);
-    if let Some(all) = out.get_mut(begin..) {
-        all.rotate_left(len);
-    }
-}
-
-fn push_length(mut length: usize, out: &mut Vec<u8>) {
-    while length >= 0x80 {
-        out.push(length as u8 | 0x80);
-        length >>= 7;
-    }
-    out.push(length as u8);
 }
 
 /// A length, and what follows it.
@@ -304,7 +238,7 @@ impl<'a> Raw<'a> {
     pub fn to_encoded(self) -> Encoded {
         let mut bytes = Vec::with_capacity(self.len());
         self.push_onto(&mut bytes);
-        Encoded(bytes.into())
+        Encoded(bytes)
     }
 
     /// About how many bytes it has.
@@ -594,7 +528,7 @@ mod tests {
         }
         let deep = (0..200).fold(vec![0], |inner, _| {
             let mut outer = Vec::new();
-            nested(ARRAY, &mut outer, |out| out.extend_from_slice(&inner));
+            push_array(&mut outer, |out| out.extend_from_slice(&inner));
             outer
         });
         assert_eq!(Raw::of(&deep).unwrap().to_value(), None);

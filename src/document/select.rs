@@ -267,7 +267,8 @@ impl Selection {
                 let found = entries.next().transpose();
                 self.reads.documents = asked.load(Relaxed);
                 let Some((key, document)) = found? else { return Ok(None) };
-                let row = keys::row_of(&key).ok_or_else(|| Error::Damaged("the key of a document".into()))?;
+                let row = keys::row_of_document(&key)
+                    .ok_or_else(|| Error::Damaged("the key of a document".into()))?;
                 return Ok(Some((row, Shown::Document(document))));
             }
             Source::Entries(entries) => {

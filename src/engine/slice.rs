@@ -18,6 +18,12 @@ impl Backing for Box<[u8]> {
     }
 }
 
+impl Backing for Vec<u8> {
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+}
+
 /// A key or a value: bytes that need no lifetime.
 ///
 /// It derefs to `[u8]`. Short ones are held in place; longer ones may share the memory of the block they came from, so
@@ -48,7 +54,7 @@ impl Slice {
     }
 
     /// Bytes that nobody else has.
-    pub(crate) fn own(bytes: Box<[u8]>) -> Slice {
+    pub(crate) fn own(bytes: Vec<u8>) -> Slice {
         let len = bytes.len();
         Slice::share(&Arc::new(bytes), 0, len)
     }

@@ -7,9 +7,8 @@
 //!
 //! [`Decimal`]: crate::document::number::Decimal
 
-use super::{
-    ARRAY, Encoded, FALSE, Members, NULL, NUMBER, OBJECT, STRING, TRUE, push_bytes, push_text, seal,
-};
+use super::write::{push_bytes, push_text, seal};
+use super::{ARRAY, Encoded, FALSE, Members, NULL, NUMBER, OBJECT, STRING, TRUE};
 use crate::document::value::{MAX_BYTES, MAX_DEPTH, Malformed, Number, Value};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -30,7 +29,7 @@ impl Encoded {
         parser.value(MAX_DEPTH)?;
         parser.skip_space();
         match parser.peek() {
-            None => Ok(Encoded(parser.out.into())),
+            None => Ok(Encoded(parser.out)),
             Some(_) => parser.fail("something follows the value"),
         }
     }

@@ -183,7 +183,8 @@ impl Table {
         let (mut claimed, mut bytes) = (BTreeSet::new(), 0);
         for found in view.range(self.store.keyspace, all)? {
             let (key, document) = found?;
-            let row = keys::row_of(&key).ok_or_else(|| Error::Damaged("the key of a document".into()))?;
+            let row =
+                keys::row_of_document(&key).ok_or_else(|| Error::Damaged("the key of a document".into()))?;
             if chunk.count as usize >= CHUNK || bytes >= CHUNK_BYTES {
                 chunk.next = Some(row);
                 break;

@@ -31,7 +31,8 @@ impl Table {
         let mut expected = vec![0_u64; ready.len()];
         for entry in ground.all()? {
             let (key, document) = entry?;
-            let row = keys::row_of(&key).ok_or_else(|| Error::Damaged("the key of a document".into()))?;
+            let row =
+                keys::row_of_document(&key).ok_or_else(|| Error::Damaged("the key of a document".into()))?;
             let document = raw(&document, row)?;
             if document.to_value().is_none() {
                 return Err(Error::Damaged(format!("the document {}", row.0)));

@@ -14,7 +14,7 @@ use crate::document::value::{Kind, MAX_BYTES, MAX_DEPTH, Value};
 use crate::store::Commit;
 use crate::{Slice, WriteBatch};
 use serde::Serialize;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// So many bytes one write may have.
@@ -335,7 +335,7 @@ impl<'t> Changes<'t> {
     /// Writes all of it, if every value of a unique index is free (W1).
     pub(super) fn write(mut self) -> Result<Commit> {
         let store = &self.table.store;
-        let mut claimed = HashSet::new();
+        let mut claimed = BTreeSet::new();
         for (entry, at, row, ask) in std::mem::take(&mut self.claims) {
             // What is put wins over what is deleted, so it comes behind.
             self.batch.within(store.keyspace).put(&entry.key, &entry.value);
@@ -354,7 +354,7 @@ impl<'t> Changes<'t> {
     /// Somebody else has the value that the document of a row has in an index.
     fn not_unique(&self, at: usize, row: Row) -> Error {
         let key = keys::row(self.shape.record.id, row);
-        let document = self.batch.iter().find(|(other, _)| **other == key).and_then(|(_, value)| value);
+        let document = self.batch.iter().find(|(other, _)| **other == *key).and_then(|(_, value)| value);
         match (self.shape.indexes.get(at), document.and_then(Raw::of)) {
             (Some(index), Some(document)) => not_unique(index, document),
             _ => Error::Damaged("what is to be written".into()),
