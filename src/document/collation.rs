@@ -22,7 +22,7 @@ impl Collation {
         match self {
             Collation::Plain => None,
             Collation::Instant(format) if value.kind() == Kind::Array => {
-                let moments: Vec<_> = value.elements().map(|element| instant(format, element)).collect();
+                let moments: Vec<_> = value.elements().map(|element| self.of(element)).collect();
                 moments.iter().any(Option::is_some).then(|| {
                     let elements = value.elements().zip(&moments);
                     Encoded::array(

@@ -302,8 +302,10 @@ impl Store {
         let behind = behind_prefix(&rows).unwrap_or_default();
         let last = Scan::between(Bound::Included(&rows), Bound::Excluded(&behind)).reversed().limited(1);
         let last = view.range(self.keyspace, last)?.next().transpose()?;
-        let row = last.and_then(|(key, _)| keys::row_of_document(&key));
-        Ok(keys::Row(row.map_or(0, |keys::Row(row)| row.saturating_add(1))))
+        let Some((key, _)) = last else { return Ok(keys::Row(0)) };
+        let row =
+            keys::row_of_document(&key).ok_or_else(|| Error::Damaged("the key of a document".into()))?;
+        Ok(keys::Row(row.0.saturating_add(1)))
     }
 }
 

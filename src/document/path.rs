@@ -49,10 +49,16 @@ impl Path {
         self.0.iter().map(|name| &*name.text)
     }
 
-    /// The path to what lies there within what lies here.
+    /// The path to what lies there within what lies here; `None` when that is deeper than any document.
     #[must_use]
-    pub fn join(&self, inner: &Path) -> Path {
-        Path([&*self.0, &*inner.0].concat().into())
+    pub fn join(&self, inner: &Path) -> Option<Path> {
+        (self.0.len() + inner.0.len() <= MAX_NAMES).then(|| Path([&*self.0, &*inner.0].concat().into()))
+    }
+
+    /// The path without its first name, if it has more.
+    #[must_use]
+    pub fn tail(&self) -> Option<Path> {
+        self.0.get(1..).filter(|names| !names.is_empty()).map(|names| Path(names.into()))
     }
 
     /// Calls `see` with each value that lies there, until it says that it has seen enough; whether it did.

@@ -166,14 +166,18 @@ impl Update {
         let Value::Object(operands) = operands else {
             return refuse(name, "an object is expected, of paths with what is done there");
         };
-        if name != "$rename" && Operator::parse(name, &Value::Null, "", Collation::Plain).is_none() {
+        if name != "$rename" && Operator::parse(name, &Value::Null, "", &|_| Collation::Plain).is_none() {
             return refuse(name, format!("there is no such operator; there are {}", operator::NAMES));
         }
         for (path, operand) in operands {
             let at = format!("{name}.{path}");
             let place = parse_path(path, &at)?;
             let names = names(path);
-            match Operator::parse(name, operand, &at, collation(&place)) {
+            let compared = |inner: Option<&Path>| match inner {
+                None => collation(&place),
+                Some(inner) => place.join(inner).map_or(Collation::Plain, |path| collation(&path)),
+            };
+            match Operator::parse(name, operand, &at, &compared) {
                 Some(operator) => self.add(&names, &at, operator?)?,
                 None => self.add_rename(&names, operand, &at)?,
             }

@@ -64,16 +64,27 @@ struct On<'a> {
     collation: &'a Collation,
 }
 
+/// Where that lies of which a filter asks.
+enum Within {
+    /// It is the document itself.
+    Document,
+    /// In elements of the arrays there.
+    Elements(Path),
+    /// Deeper than any document is.
+    Nowhere,
+}
+
 /// Reads one filter, and what lies in it.
 pub(super) struct Parser<'a> {
     collation: &'a dyn Fn(&Path) -> Collation,
+    within: Within,
     /// How many patterns it has had.
     patterns: Cell<usize>,
 }
 
 impl<'a> Parser<'a> {
     pub(super) fn new(collation: &'a dyn Fn(&Path) -> Collation) -> Parser<'a> {
-        Parser { collation, patterns: Cell::new(0) }
+        Parser { collation, within: Within::Document, patterns: Cell::new(0) }
     }
 
     pub(super) fn filter(&self, query: &Value, at: At<'_>) -> Result<Filter, Refused> {
@@ -101,7 +112,13 @@ impl<'a> Parser<'a> {
                         "this is no path: names are not empty, do not begin with `$`, and are at most 100";
                     return refuse_at(at, why);
                 };
-                let collation = (self.collation)(&path);
+                let collation = match &self.within {
+                    Within::Document => (self.collation)(&path),
+                    Within::Elements(outer) => {
+                        outer.join(&path).map_or(Collation::Plain, |path| (self.collation)(&path))
+                    }
+                    Within::Nowhere => Collation::Plain,
+                };
                 let tests = self.condition(value, On { path: &path, collation: &collation }, at)?;
                 Means::Field(path, collation, tests)
             }
@@ -110,8 +127,12 @@ impl<'a> Parser<'a> {
 
     /// A filter of what lies in elements of the arrays at a path.
     fn filter_within(&self, path: &Path, query: &Value, at: At<'_>) -> Result<Filter, Refused> {
-        let collation = |inner: &Path| (self.collation)(&path.join(inner));
-        let parser = Parser { collation: &collation, patterns: self.patterns.clone() };
+        let within = match &self.within {
+            Within::Document => Within::Elements(path.clone()),
+            Within::Elements(outer) => outer.join(path).map_or(Within::Nowhere, Within::Elements),
+            Within::Nowhere => Within::Nowhere,
+        };
+        let parser = Parser { collation: self.collation, within, patterns: self.patterns.clone() };
         let filter = parser.filter(query, at)?;
         self.patterns.set(parser.patterns.get());
         Ok(filter)

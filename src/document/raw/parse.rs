@@ -1,7 +1,7 @@
 //! The text of JSON, as the bytes of a document.
 //!
 //! (J1) The text is read once, from the first byte to the last, and no tree is made of it: what a document takes is its bytes, and
-//!      four more for each name of the objects that are open.
+//!      four more for each name of the objects that are open; an object with a name twice is written once more.
 //! (J2) A name that occurs twice in an object has the last value, in the first place.
 //! (J3) What was read is a value of a document: no deeper than [`MAX_DEPTH`], its numbers such as [`Decimal`] has.
 //!
@@ -29,7 +29,13 @@ impl Encoded {
         parser.value(MAX_DEPTH)?;
         parser.skip_space();
         match parser.peek() {
-            None => Ok(Encoded(parser.out)),
+            None => {
+                // A text with much space in it.
+                if parser.out.capacity() > 2 * parser.out.len() {
+                    parser.out.shrink_to_fit();
+                }
+                Ok(Encoded(parser.out))
+            }
             Some(_) => parser.fail("something follows the value"),
         }
     }

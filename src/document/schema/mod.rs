@@ -169,9 +169,9 @@ impl Schema {
         for name in path {
             // No column is called as a place is.
             let is_place = matches!(rule, Rule::Array(..)) && name.bytes().all(|byte| byte.is_ascii_digit());
-            rule = match rule.innermost() {
-                rule if is_place => rule,
-                Rule::Object(Some(columns)) => &columns.named(name)?.spec.rule,
+            rule = match (rule, rule.innermost()) {
+                (Rule::Array(_, Some(items)), _) if is_place => &items.rule,
+                (_, Rule::Object(Some(columns))) => &columns.named(name)?.spec.rule,
                 _ => return None,
             };
         }

@@ -150,7 +150,7 @@ impl Table {
         }
     }
 
-    /// The document that a query for a key asks for, if there is one (select L3); `None` when that is no such query, or more has to be
+    /// The document that a query for a key asks for, if there is one (ground G1); `None` when that is no such query, or more has to be
     /// looked at.
     fn find_by_key(
         &self,

@@ -305,6 +305,8 @@ impl<'t> Changes<'t> {
             for entry in after.list {
                 match before.list.iter().find(|old| old.key == entry.key) {
                     Some(old) if *old == entry => {}
+                    // As in `take_away`: somebody else has it, and the building will say so.
+                    Some(_) if entry.claims && !index.ready && !self.is_of(row, index, &entry)? => {}
                     None if entry.claims => {
                         self.claims.push((entry, at, row, if at == 0 { pk } else { Ask::Yes }));
                     }
@@ -348,7 +350,12 @@ impl<'t> Changes<'t> {
         if !self.multikey.is_empty() {
             self.note_multikey();
         }
-        Ok(store.engine.write(self.batch, None)?)
+        let written = store.engine.write(self.batch, None);
+        if written.is_err() && !self.multikey.is_empty() {
+            // Nothing was noted, so who writes next has to.
+            self.table.state.shape.store(self.shape);
+        }
+        Ok(written?)
     }
 
     /// Somebody else has the value that the document of a row has in an index.

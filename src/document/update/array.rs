@@ -2,6 +2,7 @@
 
 use super::super::collation::Collation;
 use super::super::filter::Refused;
+use super::super::path::Path;
 use super::super::value::Value;
 use super::judge::{self, Wanted};
 use super::{integer, refuse};
@@ -86,10 +87,14 @@ pub(super) enum Pull {
 }
 
 impl Pull {
-    pub(super) fn parse(operand: &Value, at: &str, collation: Collation) -> Result<Pull, Refused> {
+    pub(super) fn parse(
+        operand: &Value,
+        at: &str,
+        collation: &dyn Fn(Option<&Path>) -> Collation,
+    ) -> Result<Pull, Refused> {
         match operand {
-            Value::Object(_) => Wanted::parse(operand, at).map(Pull::Like),
-            _ => Ok(Pull::Equal(operand.clone(), collation)),
+            Value::Object(_) => Wanted::parse(operand, at, collation).map(Pull::Like),
+            _ => Ok(Pull::Equal(operand.clone(), collation(None))),
         }
     }
 

@@ -3,6 +3,7 @@
 use super::super::collation::Collation;
 use super::super::filter::{Filter, Refused};
 use super::super::order::{self, Direction};
+use super::super::path::Path;
 use super::super::raw::Encoded;
 use super::super::value::Value;
 use std::cmp::Ordering;
@@ -26,13 +27,18 @@ pub(super) struct Wanted(Filter);
 
 impl Wanted {
     /// Operators on each element, or a filter for those that are objects: just what `$elemMatch` takes.
-    pub(super) fn parse(operand: &Value, at: &str) -> Result<Wanted, Refused> {
+    pub(super) fn parse(
+        operand: &Value,
+        at: &str,
+        collation: &dyn Fn(Option<&Path>) -> Collation,
+    ) -> Result<Wanted, Refused> {
         let query = object(ELEMENTS, object("$elemMatch", operand.clone()));
         let within = |refused: Refused| {
             let inner = refused.at.strip_prefix(WITHIN).unwrap_or_default();
             Refused { at: format!("{at}{inner}"), why: refused.why }
         };
-        Filter::parse(&query).map(Wanted).map_err(within)
+        let parsed = Filter::parse_with(&query, &|path| collation(path.tail().as_ref()));
+        parsed.map(Wanted).map_err(within)
     }
 
     /// Whether this element is.

@@ -3,6 +3,7 @@
 use super::super::collation::Collation;
 use super::super::filter::Refused;
 use super::super::number::{Decimal, MAX_DIGITS};
+use super::super::path::Path;
 use super::super::value::{Number, Value};
 use super::array::{AddToSet, Pull, Push};
 use super::{judge, refuse};
@@ -31,23 +32,23 @@ pub(super) const NAMES: &str = "$set, $unset, $inc, $mul, $min, $max, $push, $pu
 
 impl Operator {
     /// Any but `$rename`, which is two changes; `None` when there is none of this name. Values there, and elements of an array there, are
-    /// compared as `collation` says.
+    /// compared as `collation` says, which tells that also of what lies at a path within.
     pub(super) fn parse(
         name: &str,
         operand: &Value,
         at: &str,
-        collation: Collation,
+        collation: &dyn Fn(Option<&Path>) -> Collation,
     ) -> Option<Result<Operator, Refused>> {
         Some(match name {
             "$set" => Ok(Operator::Set(operand.clone())),
             "$unset" => Ok(Operator::Unset),
             "$inc" => number(operand, at).map(|number| Operator::Increase(number.value(), number.clone())),
             "$mul" => number(operand, at).map(|number| Operator::Multiply(number.value())),
-            "$min" => Ok(Operator::Replace(Ordering::Greater, operand.clone(), collation)),
-            "$max" => Ok(Operator::Replace(Ordering::Less, operand.clone(), collation)),
+            "$min" => Ok(Operator::Replace(Ordering::Greater, operand.clone(), collation(None))),
+            "$max" => Ok(Operator::Replace(Ordering::Less, operand.clone(), collation(None))),
             "$push" => Push::parse(operand, at).map(Operator::Push),
             "$pull" => Pull::parse(operand, at, collation).map(Operator::Pull),
-            "$addToSet" => AddToSet::parse(operand, at, collation).map(Operator::AddToSet),
+            "$addToSet" => AddToSet::parse(operand, at, collation(None)).map(Operator::AddToSet),
             _ => return None,
         })
     }

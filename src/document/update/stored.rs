@@ -12,6 +12,7 @@ use crate::document::filter::Refused;
 use crate::document::raw::{Encoded, Raw, push_text};
 use crate::document::schema::Schema;
 use crate::document::value::{Kind, Value};
+use std::collections::{HashMap, HashSet};
 
 impl Update {
     /// A document as it is afterwards, with the schema of its table, if that has one.
@@ -28,8 +29,9 @@ impl Update {
         let touched: Vec<bool> = document.members().map(is_touched).collect();
         let changed = self.changed(document, &touched).map_err(Error::Update)?;
         let changed = checked(changed)?;
-        let is_new = |(name, _): &(&[u8], Raw<'_>)| document.members().all(|(other, _)| other != *name);
-        let new: Vec<_> = changed.raw().members().filter(is_new).collect();
+        let names = document.members().map(|(name, _)| name).zip(&touched);
+        let there: HashSet<&[u8]> = names.filter(|(_, touched)| **touched).map(|(name, _)| name).collect();
+        let new: Vec<_> = changed.raw().members().filter(|(name, _)| !there.contains(name)).collect();
         let merged = merged(document, &touched, changed.raw(), &new);
         if new.is_empty() { Ok(merged) } else { checked(merged) }
     }
@@ -49,6 +51,7 @@ impl Update {
 
 /// A document, with these members in the place of those that were touched, and new ones behind.
 fn merged(document: Raw<'_>, touched: &[bool], changed: Raw<'_>, new: &[(&[u8], Raw<'_>)]) -> Encoded {
+    let changed_to: HashMap<&[u8], Raw<'_>> = changed.members().collect();
     Encoded::object(document.len() + changed.len(), |out| {
         let mut members = document.members();
         // What is not copied yet, in one piece from one touched member to the next.
@@ -59,7 +62,9 @@ fn merged(document: Raw<'_>, touched: &[bool], changed: Raw<'_>, new: &[(&[u8], 
             if *touched {
                 out.extend_from_slice(rest.get(..rest.len() - before.len()).unwrap_or_default());
                 rest = members.bytes();
-                changed.members().filter(|(other, _)| *other == name).for_each(|member| push(member, out));
+                if let Some(value) = changed_to.get(name) {
+                    push((name, *value), out);
+                }
             }
         }
         out.extend_from_slice(rest);

@@ -184,7 +184,7 @@ impl Range {
         Ok((&view.hold, self.keyspace))
     }
 
-    /// The next entry that `is` lets through. Of others nothing is copied, and no block is held for them.
+    /// The next entry that `is` lets through. Going up, nothing of others is copied, and no block is held for them.
     #[inline]
     fn step(
         &mut self,

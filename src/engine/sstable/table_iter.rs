@@ -73,7 +73,7 @@ impl TableCursor {
         }
     }
 
-    /// For who reads the table to replace it, or to look at it once.
+    /// For who reads the table to replace it.
     #[must_use]
     pub fn leaving_no_trace(mut self) -> TableCursor {
         self.of_scan = Keep::Once;

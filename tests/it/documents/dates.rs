@@ -62,4 +62,26 @@ fn arrays_of_dates_are_moments_each() {
     assert_eq!(table.count(json!({"at": {"$size": 1}})).unwrap(), 1, "it was in the set already");
     table.update(json!({}), json!({"$pull": {"at": also_ten}})).unwrap();
     assert_eq!(table.count(json!({"at": {"$size": 0}})).unwrap(), 1);
+    table
+        .update(json!({}), json!({"$pull": {"at": {"$lt": ten}, "l": {"when": {"$lte": also_nine}}}}))
+        .unwrap();
+    assert_eq!(table.count(json!({"at": {"$size": 0}})).unwrap(), 2);
+    assert_eq!(table.count(json!({"l": {"$size": 0}})).unwrap(), 1);
+}
+
+#[test]
+fn arrays_in_arrays_of_dates_are_moments_too() {
+    let documents = Documents::open(Arc::new(MemoryEngine::new())).unwrap();
+    let dates = json!({"type": "array", "items": {"type": "array", "items": "datetime"}});
+    let table = documents.create_table("db", "t", Some(&json!({"a": dates}).into())).unwrap();
+    let (nine, also_nine) = ("2024-01-01T11:00:00+02:00", "2024-01-01T09:00:00+00:00");
+    table.insert(json!({"a": [[nine]]})).unwrap();
+    for filter in [
+        json!({"a": [[also_nine]]}),
+        json!({"a": [also_nine]}),
+        json!({"a.0": also_nine}),
+        json!({"a.0.0": {"$lte": also_nine}}),
+    ] {
+        assert_eq!(table.count(filter.clone()).unwrap(), 1, "{filter}");
+    }
 }

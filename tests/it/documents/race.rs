@@ -224,3 +224,20 @@ fn a_dropped_table_is_no_more() {
         assert_eq!(documents.databases(), ["shop"]);
     });
 }
+
+/// While a unique index is being built, a value that is written otherwise (`1.0` for `1`) does not take the entry of another document.
+#[test]
+fn a_building_index_is_not_talked_out_of_what_it_found() {
+    let documents = Documents::open(Arc::new(MemoryEngine::new())).unwrap();
+    let table = documents.create_table("db", "t", None).unwrap();
+    table.insert_many((0..3000).map(|n| json!({"n": n % 2999, "place": n}))).unwrap();
+    let last = json!({"place": 2999});
+    let mut tries = 0;
+    let made = table.create_index(json!({"columns": {"n": 1}, "unique": true}), |_| {
+        tries += 1;
+        let written = ["0.0", "0"][tries % 2];
+        let change = Value::parse(&format!("{{\"n\":{written}}}")).unwrap();
+        table.update(last.clone(), change).unwrap();
+    });
+    assert!(matches!(made, Err(Error::NotUnique { .. })), "{made:?} after {tries} changes");
+}
