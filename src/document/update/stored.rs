@@ -5,10 +5,10 @@
 //!      last.
 //! (B2) A schema looks at what was touched only: the rest is valid, for it was stored. When a member is new, it looks at the whole,
 //!      which puts it in its place.
+//! (B3) What is touched and cannot be read is an error, and not taken for what is not there.
 
 use super::{Update, refuse};
 use crate::document::error::{Error, Result};
-use crate::document::filter::Refused;
 use crate::document::raw::{Encoded, Raw, push_text};
 use crate::document::schema::Schema;
 use crate::document::value::{Kind, Value};
@@ -18,7 +18,7 @@ impl Update {
     /// A document as it is afterwards, with the schema of its table, if that has one.
     ///
     /// # Errors
-    /// [`Error::Update`], as [`Update::apply`]; [`Error::Invalid`].
+    /// [`Error::Update`], as [`Update::apply`]; [`Error::Invalid`]; [`Error::Damaged`].
     pub fn applied_to(&self, document: Raw<'_>, schema: Option<&Schema>) -> Result<Encoded> {
         let checked = |row: Encoded| match schema {
             Some(schema) => schema.partial(row.raw()).map_err(|errors| Error::Invalid(errors.to_value())),
@@ -27,8 +27,7 @@ impl Update {
         let is_touched =
             |(name, _): (&[u8], Raw<'_>)| std::str::from_utf8(name).is_ok_and(|name| self.touches(name));
         let touched: Vec<bool> = document.members().map(is_touched).collect();
-        let changed = self.changed(document, &touched).map_err(Error::Update)?;
-        let changed = checked(changed)?;
+        let changed = checked(self.changed(document, &touched)?)?;
         let names = document.members().map(|(name, _)| name).zip(&touched);
         let there: HashSet<&[u8]> = names.filter(|(_, touched)| **touched).map(|(name, _)| name).collect();
         let new: Vec<_> = changed.raw().members().filter(|(name, _)| !there.contains(name)).collect();
@@ -37,15 +36,19 @@ impl Update {
     }
 
     /// The members that it touches, as they are afterwards.
-    fn changed(&self, document: Raw<'_>, touched: &[bool]) -> Result<Encoded, Refused> {
+    fn changed(&self, document: Raw<'_>, touched: &[bool]) -> Result<Encoded> {
         if document.kind() != Kind::Object {
-            return refuse("", "what is to be changed is no object");
+            return refuse("", "what is to be changed is no object").map_err(Error::Update);
         }
         let members = document.members().zip(touched).filter(|(_, touched)| **touched);
         let tree = |((name, value), _): ((&[u8], Raw<'_>), &bool)| {
             Some((String::from_utf8_lossy(name).into_owned(), value.to_value()?))
         };
-        self.applied(Value::Object(members.filter_map(tree).collect())).map(|changed| Encoded::of(&changed))
+        // (B3)
+        let tree = members.map(tree).collect::<Option<Vec<_>>>();
+        let tree = tree.ok_or_else(|| Error::Damaged("a member that is to be changed".into()))?;
+        let changed = self.applied(Value::Object(tree)).map_err(Error::Update)?;
+        Ok(Encoded::of(&changed))
     }
 }
 
@@ -110,6 +113,18 @@ mod tests {
             }
         }
         assert!(sound > 1000, "{sound}");
+    }
+
+    /// (B3)
+    #[test]
+    fn a_member_that_cannot_be_read_is_told() {
+        let update = Update::parse(&Value::parse(r#"{"$set":{"a.b":1}}"#).unwrap()).unwrap();
+        // A number without digits, under `a` and under `c`.
+        for (document, is_sound) in [(b"\x06\x04\x01a\x03\0", false), (b"\x06\x04\x01c\x03\0", true)] {
+            let changed = update.applied_to(Raw::of(document).unwrap(), None);
+            assert_eq!(changed.is_ok(), is_sound, "{changed:?}");
+            assert!(is_sound || matches!(changed, Err(Error::Damaged(_))), "{changed:?}");
+        }
     }
 
     /// (B2)
