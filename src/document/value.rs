@@ -187,7 +187,8 @@ pub(super) mod tests {
     /// From few pieces, so that beginnings are often the same.
     pub(in crate::document) fn random_value(random: &mut Random, depth: usize) -> Value {
         let name = |random: &mut Random| {
-            ["", "a", "a\0", "a\0b", "ab", "b", "é", "\u{10000}", "\u{ffff}"][random.below(9)].to_owned()
+            ["", "a", "a\0", "a\0b", "ab", "b", "é", "\u{10000}", "\u{ffff}", "\"\\ \u{7f}"][random.below(10)]
+                .to_owned()
         };
         match random.below(if depth == 0 { 5 } else { 8 }) {
             0 => Value::Null,

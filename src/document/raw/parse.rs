@@ -4,13 +4,15 @@
 //!      four more for each name of the objects that are open; an object with a name twice is written once more.
 //! (J2) A name that occurs twice in an object has the last value, in the first place.
 //! (J3) What was read is a value of a document: no deeper than [`MAX_DEPTH`], its numbers such as [`Decimal`] has.
+//! (J4) What stands as it will be stored, which is mostly all, is copied in one piece: from the end of white space, or of a string that
+//!      is written in another way, to the next.
 //!
 //! [`Decimal`]: crate::document::number::Decimal
 
-use super::write::{push_bytes, push_text, seal};
-use super::{ARRAY, Encoded, FALSE, Members, NULL, NUMBER, OBJECT, STRING, TRUE};
+use super::write::put_lengths;
+use super::{Encoded, Members, Writer, unquoted};
+use crate::document::escape::plain_len;
 use crate::document::value::{MAX_BYTES, MAX_DEPTH, Malformed, Number, Value};
-use std::borrow::Cow;
 use std::collections::HashMap;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -24,18 +26,14 @@ impl Encoded {
         if text.len() > MAX_BYTES {
             return Err(Malformed { at: MAX_BYTES, why: "the document is longer than 16 MiB" });
         }
-        let out = Vec::with_capacity(text.len());
-        let mut parser = Parser { text, at: 0, out, names: Vec::new() };
+        // Mostly no text is written (J4).
+        let out = Writer { text: Vec::new(), extra: Vec::with_capacity(text.len() / 8) };
+        let names = Vec::with_capacity(text.len().min(32));
+        let mut parser = Parser { text, at: 0, copied: 0, out, names };
         parser.value(MAX_DEPTH)?;
         parser.skip_space();
         match parser.peek() {
-            None => {
-                // A text with much space in it.
-                if parser.out.capacity() > 2 * parser.out.len() {
-                    parser.out.shrink_to_fit();
-                }
-                Ok(Encoded(parser.out))
-            }
+            None => Ok(parser.out.finish_with(parser.text.get(parser.copied..parser.at).unwrap_or_default())),
             Some(_) => parser.fail("something follows the value"),
         }
     }
@@ -57,9 +55,18 @@ impl Value {
 struct Parser<'a> {
     text: &'a str,
     at: usize,
-    out: Vec<u8>,
+    /// Up to here it is in `out`; from here on it will be, as it stands (J4).
+    copied: usize,
+    out: Writer,
     /// Of each name of the objects that are open, a hash.
     names: Vec<u32>,
+}
+
+/// Where a value begins in what is made.
+#[derive(Clone, Copy)]
+struct Mark {
+    text: usize,
+    extra: usize,
 }
 
 impl<'a> Parser<'a> {
@@ -71,13 +78,29 @@ impl<'a> Parser<'a> {
         Err(Malformed { at: self.at, why })
     }
 
+    /// Copies what was not, up to a place.
+    fn copy(&mut self, to: usize) {
+        self.out.text.extend_from_slice(self.text.as_bytes().get(self.copied..to).unwrap_or_default());
+        self.copied = to;
+    }
+
+    fn mark(&self) -> Mark {
+        Mark { text: self.out.text.len() + self.at - self.copied, extra: self.out.extra.len() }
+    }
+
+    #[inline]
     fn skip_space(&mut self) {
-        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
-            self.at += 1;
+        if matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.copy(self.at);
+            while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+                self.at += 1;
+            }
+            self.copied = self.at;
         }
     }
 
     /// Passes over this byte, if it comes next.
+    #[inline]
     fn take(&mut self, byte: u8) -> bool {
         self.skip_space();
         let found = self.peek() == Some(byte);
@@ -90,8 +113,9 @@ impl<'a> Parser<'a> {
         match self.peek() {
             None => self.fail("the text ends where a value is expected"),
             Some(b'"') => {
-                let text = self.string()?;
-                push_bytes(STRING, text.as_bytes(), &mut self.out);
+                if let Text::Escaped(text) = self.string()? {
+                    self.out.string(&text);
+                }
                 Ok(())
             }
             Some(b'[' | b'{') if depth == 0 => self.fail("values lie deeper than 100 in each other"),
@@ -104,13 +128,9 @@ impl<'a> Parser<'a> {
 
     fn word(&mut self) -> Result<(), Malformed> {
         let rest = self.text.get(self.at..).unwrap_or_default();
-        match [("null", NULL), ("true", TRUE), ("false", FALSE)]
-            .into_iter()
-            .find(|(word, _)| rest.starts_with(word))
-        {
-            Some((word, tag)) => {
+        match ["null", "true", "false"].into_iter().find(|word| rest.starts_with(word)) {
+            Some(word) => {
                 self.at += word.len();
-                self.out.push(tag);
                 Ok(())
             }
             None => self.fail("a value is expected"),
@@ -122,9 +142,8 @@ impl<'a> Parser<'a> {
         let is_part = |byte: u8| matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9');
         let len = rest.bytes().position(|byte| !is_part(byte)).unwrap_or(rest.len());
         match rest.get(..len).filter(|text| Number::is_one(text)) {
-            Some(text) => {
+            Some(_) => {
                 self.at += len;
-                push_bytes(NUMBER, text.as_bytes(), &mut self.out);
                 Ok(())
             }
             None => self.fail("this is not a number"),
@@ -133,47 +152,53 @@ impl<'a> Parser<'a> {
 
     fn array(&mut self, depth: usize) -> Result<(), Malformed> {
         self.at += 1;
-        self.out.push(ARRAY);
-        let begin = self.out.len();
-        if !self.take(b']') {
-            loop {
-                self.value(depth)?;
-                if self.take(b']') {
-                    break;
-                }
-                if !self.take(b',') {
-                    return self.fail("`,` or `]` is expected");
-                }
+        if self.take(b']') {
+            return Ok(());
+        }
+        loop {
+            self.element(depth)?;
+            if self.take(b']') {
+                return Ok(());
+            }
+            if !self.take(b',') {
+                return self.fail("`,` or `]` is expected");
             }
         }
-        seal(begin, &mut self.out);
-        Ok(())
     }
 
     fn object(&mut self, depth: usize) -> Result<(), Malformed> {
         self.at += 1;
-        self.out.push(OBJECT);
-        let (begin, outer) = (self.out.len(), self.names.len());
-        if !self.take(b'}') {
-            loop {
-                self.name()?;
-                if !self.take(b':') {
-                    return self.fail("`:` is expected");
-                }
-                self.value(depth)?;
-                if self.take(b'}') {
-                    break;
-                }
-                if !self.take(b',') {
-                    return self.fail("`,` or `}` is expected");
-                }
+        let (begin, outer) = (self.mark(), self.names.len());
+        if self.take(b'}') {
+            return Ok(());
+        }
+        loop {
+            self.name()?;
+            if !self.take(b':') {
+                return self.fail("`:` is expected");
+            }
+            self.element(depth)?;
+            if self.take(b'}') {
+                break;
+            }
+            if !self.take(b',') {
+                return self.fail("`,` or `}` is expected");
             }
         }
         if self.names.get_mut(outer..).is_some_and(has_twins) {
             self.merge(begin);
         }
         self.names.truncate(outer);
-        seal(begin, &mut self.out);
+        Ok(())
+    }
+
+    #[inline]
+    fn element(&mut self, depth: usize) -> Result<(), Malformed> {
+        // Space before it is none of it.
+        self.skip_space();
+        let begin = self.mark();
+        self.value(depth)?;
+        put_lengths(self.mark().text - begin.text, begin.extra, &mut self.out.extra);
         Ok(())
     }
 
@@ -182,31 +207,42 @@ impl<'a> Parser<'a> {
         if self.peek() != Some(b'"') {
             return self.fail("the name of a member is expected");
         }
-        let name = self.string()?;
-        self.names.push(xxh3_64(name.as_bytes()) as u32);
-        push_text(name.as_bytes(), &mut self.out);
+        let begin = self.mark();
+        let hash = match self.string()? {
+            Text::Plain(quoted) => xxh3_64(unquoted(quoted.as_bytes())),
+            Text::Escaped(name) => {
+                self.out.string(&name);
+                xxh3_64(name.as_bytes())
+            }
+        };
+        put_lengths(self.mark().text - begin.text, begin.extra, &mut self.out.extra);
+        self.names.push(hash as u32);
         Ok(())
     }
 
     /// Keeps each name of the members that begin here once (J2). Names of one hash may differ.
-    fn merge(&mut self, begin: usize) {
-        let members = self.out.split_off(begin);
+    fn merge(&mut self, begin: Mark) {
+        self.copy(self.at);
+        let (text, extra) = (self.out.text.split_off(begin.text), self.out.extra.split_off(begin.extra));
         let (mut list, mut places) = (Vec::new(), HashMap::new());
-        for (name, value) in Members(&members) {
+        let mut members = Members::written(&text, &extra);
+        let mut from = members;
+        while let Some((name, _)) = members.next() {
             let place = *places.entry(name).or_insert(list.len());
             match list.get_mut(place) {
-                Some(member) => *member = (name, value),
-                None => list.push((name, value)),
+                Some(member) => *member = (from, members),
+                None => list.push((from, members)),
             }
+            from = members;
         }
-        for (name, value) in list {
-            push_text(name, &mut self.out);
-            value.push_onto(&mut self.out);
+        for (from, to) in list {
+            self.out.members(from, to);
         }
+        self.out.close(b'}');
     }
 
-    /// A string; the cursor is at its first quote.
-    fn string(&mut self) -> Result<Cow<'a, str>, Malformed> {
+    /// A string; the cursor is at its first quote. What is not plain is passed over, and has to be written.
+    fn string(&mut self) -> Result<Text<'a>, Malformed> {
         let start = self.at;
         self.at += 1;
         let mut plain = true;
@@ -215,48 +251,39 @@ impl<'a> Parser<'a> {
             match self.peek() {
                 None => return self.fail("the text ends within a string"),
                 Some(b'"') => break,
-                Some(b'\\') => {
-                    plain = false;
-                    self.at += 2;
-                }
                 Some(0..0x20) => return self.fail("a control character in a string must be escaped"),
-                Some(_) => self.at += 1,
+                Some(byte) => {
+                    plain = false;
+                    self.at += if byte == b'\\' { 2 } else { 1 };
+                }
             }
         }
         self.at += 1;
-        if plain {
-            return Ok(Cow::Borrowed(self.text.get(start + 1..self.at - 1).unwrap_or_default()));
-        }
         let quoted = self.text.get(start..self.at).unwrap_or_default();
+        if plain {
+            return Ok(Text::Plain(quoted));
+        }
+        self.copy(start);
+        self.copied = self.at;
         match serde_json::from_str(quoted) {
-            Ok(text) => Ok(Cow::Owned(text)),
+            Ok(text) => Ok(Text::Escaped(text)),
             Err(_) => Err(Malformed { at: start, why: "an escape in this string is wrong" }),
         }
     }
+}
+
+/// A string of a text.
+enum Text<'a> {
+    /// As it stands, with its quotes.
+    Plain(&'a str),
+    /// What it stands for; something in it is written in another way.
+    Escaped(String),
 }
 
 /// Whether two of these may be of one name.
 fn has_twins(names: &mut [u32]) -> bool {
     names.sort_unstable();
     names.windows(2).any(|pair| pair.first() == pair.last())
-}
-
-/// How many bytes a string goes on with before one that ends it, escapes, or must not stand there. Eight at a time: most of a
-/// document is strings.
-fn plain_len(bytes: &[u8]) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let has_zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGH != 0;
-    let is_plain = |chunk: &[u8; 8]| {
-        let word = u64::from_le_bytes(*chunk);
-        let is_below = word.wrapping_sub(ONES * 0x20) & !word & HIGH != 0;
-        !(is_below || has_zero(word ^ (ONES * 0x22)) || has_zero(word ^ (ONES * 0x5c)))
-    };
-    let (chunks, _) = bytes.as_chunks::<8>();
-    let whole = 8 * chunks.iter().take_while(|chunk| is_plain(chunk)).count();
-    let rest = bytes.get(whole..).unwrap_or_default();
-    let is_plain = |byte: &u8| *byte >= 0x20 && *byte != b'"' && *byte != b'\\';
-    whole + rest.iter().take_while(|byte| is_plain(byte)).count()
 }
 
 #[cfg(test)]
@@ -279,10 +306,12 @@ mod tests {
             assert_eq!(value, Encoded::parse(expected).unwrap(), "{text}");
             assert_eq!(value.raw().to_value().unwrap().to_string(), expected);
         }
-        let mut parser = Parser { text: "", at: 0, out: Vec::new(), names: Vec::new() };
-        parser.out = Encoded::parse(r#"{"a":1,"b":2,"c":[]}"#).unwrap().raw().members().bytes().to_vec();
-        let members = parser.out.clone();
-        parser.merge(0);
-        assert_eq!(parser.out, members, "names that only seem to be twins stay");
+        let text = r#"{"a":1,"b":2,"c":[]}"#;
+        let members = Encoded::parse(text).unwrap();
+        let mut parser =
+            Parser { text, at: text.len(), copied: 0, out: Writer::with_capacity(0), names: Vec::new() };
+        parser.out.extra = members.raw().extra.to_vec();
+        parser.merge(Mark { text: 1, extra: 0 });
+        assert_eq!(parser.out.finish(), members, "names that only seem to be twins stay");
     }
 }

@@ -22,9 +22,7 @@
 use super::rule::{Rule, Spec};
 use super::violations::Faults;
 use super::{Column, Columns, moment, python};
-use crate::document::raw::{
-    Elements, Encoded, Members, Part, Raw, encode, push_array, push_number, push_object, push_text,
-};
+use crate::document::raw::{Elements, Encoded, Members, Part, Raw, Writer};
 use crate::document::value::{Kind, MAX_BYTES, Value};
 use std::borrow::Cow;
 
@@ -33,6 +31,16 @@ pub const MAX_FAULTS: usize = 1_000;
 
 const TRUE: [&str; 6] = ["t", "true", "y", "yes", "on", "1"];
 const FALSE: [&str; 6] = ["f", "false", "n", "no", "off", "0"];
+
+/// What there is of a column.
+enum Given<'r> {
+    /// A member that is stored as it is: it lies from here to there.
+    Kept(Members<'r>, Members<'r>),
+    /// A member that has to be looked at.
+    Value(Raw<'r>),
+    /// Nothing, and it is expected.
+    Absent,
+}
 
 /// One look at a row.
 pub struct Check {
@@ -58,42 +66,53 @@ impl Check {
         &mut self,
         columns: &Columns,
         members: Members<'_>,
-        out: &mut Vec<u8>,
+        out: &mut Writer,
     ) -> Result<(), Vec<(String, Faults)>> {
-        push_object(out, |out| self.members(columns, members, out))
+        out.object(|out| self.members(columns, members, out))
     }
 
     fn members(
         &mut self,
         columns: &Columns,
-        members: Members<'_>,
-        out: &mut Vec<u8>,
+        mut members: Members<'_>,
+        out: &mut Writer,
     ) -> Result<(), Vec<(String, Faults)>> {
-        let (mut given, mut unknown) = (Vec::with_capacity(members.count()), Vec::new());
-        let mut next = 0;
-        for (name, value) in members {
-            match columns.place_from(next, name) {
-                Some(place) => {
-                    given.push((place, Some(value)));
+        let most = members.most().min(columns.list.len());
+        let (mut given, mut unknown) = (Vec::with_capacity(most), Vec::new());
+        let (mut next, mut from) = (0, members);
+        while let Some((name, value)) = members.next() {
+            match columns.place_from(next, name).and_then(|place| Some((place, columns.list.get(place)?))) {
+                Some((place, column)) => {
+                    let kept = keeps(&column.spec, value);
+                    given.push((place, if kept { Given::Kept(from, members) } else { Given::Value(value) }));
                     next = place + 1;
                 }
                 None => unknown.push(name),
             }
+            from = members;
         }
         if !self.partial {
-            given.extend(columns.expected.iter().map(|place| (*place, None)));
+            given.extend(columns.expected.iter().map(|place| (*place, Given::Absent)));
         }
         // The sort leaves what is there before what is only expected in the same place.
         given.sort_by_key(|(place, _)| *place);
         given.dedup_by_key(|(place, _)| *place);
         let mut faults = Vec::new();
-        for (place, value) in given {
+        for (place, given) in given {
             let Some(column) = columns.list.get(place) else { continue };
-            push_text(column.name.as_bytes(), out);
-            let outcome = match value {
+            let value = match given {
+                Given::Kept(from, to) => {
+                    out.members(from, to);
+                    continue;
+                }
+                Given::Value(value) => Some(value),
+                Given::Absent => None,
+            };
+            out.name(&column.name);
+            let outcome = out.element(|out| match value {
                 Some(value) => self.value(&column.spec, value, out),
                 None => self.absent(column, out),
-            };
+            });
             if let Err(fault) = outcome {
                 self.note(&mut faults, column.name.clone(), fault);
             }
@@ -108,45 +127,47 @@ impl Check {
     }
 
     /// Appends what a new row gets in a column that it does not have, and that is expected.
-    fn absent(&mut self, column: &Column, out: &mut Vec<u8>) -> Result<(), Faults> {
+    fn absent(&mut self, column: &Column, out: &mut Writer) -> Result<(), Faults> {
         let Some(default) = &column.default else { return Err("Missing data for required field.".into()) };
         self.filled = self.filled.saturating_add(column.name.len() + default.bytes);
         if self.filled > MAX_BYTES {
             return Err("Default values make the row longer than 16 MiB.".into());
         }
-        out.extend_from_slice(default.value.bytes());
+        out.raw(default.value.raw());
         Ok(())
     }
 
     /// The value as it is stored.
     pub fn stored(spec: &Spec, value: Raw<'_>) -> Result<Encoded, Faults> {
-        Encoded::built(value.len(), |out| Check::whole().value(spec, value, out))
+        let mut out = Writer::with_capacity(value.text_len());
+        Check::whole().value(spec, value, &mut out)?;
+        Ok(out.finish())
     }
 
     /// Appends the value as it is stored. What was appended is of no use if there are faults.
-    fn value(&mut self, spec: &Spec, value: Raw<'_>, out: &mut Vec<u8>) -> Result<(), Faults> {
+    fn value(&mut self, spec: &Spec, value: Raw<'_>, out: &mut Writer) -> Result<(), Faults> {
         if value.kind() == Kind::Null {
-            value.push_onto(out);
+            out.raw(value);
             return if spec.allow_none { Ok(()) } else { Err("Field may not be null.".into()) };
         }
         match (&spec.rule, value.part()) {
             (Rule::Any, _) | (Rule::Object(None), Part::Object(_)) => {
-                value.push_onto(out);
+                out.raw(value);
                 Ok(())
             }
             (Rule::Str(rule), Part::String(_)) => {
-                value.push_onto(out);
+                out.raw(value);
                 if rule.is_free() { Ok(()) } else { sound(rule.faults(value.text().unwrap_or_default())) }
             }
             (Rule::Str(_), _) => Err("Not a valid string.".into()),
             (Rule::Int(rule), part) => {
                 let text = int(part)?;
-                push_number(&text, out);
+                out.number(&text);
                 if rule.is_free() { Ok(()) } else { sound(rule.faults(&text)) }
             }
             (Rule::Float(rule), part) => {
                 let text = float(part)?;
-                push_number(&text, out);
+                out.number(&text);
                 if rule.is_free() { Ok(()) } else { sound(rule.faults(&text)) }
             }
             (Rule::Object(Some(columns)), Part::Object(members)) => {
@@ -155,8 +176,8 @@ impl Check {
             (Rule::Object(_), _) => Err("Not a valid object.".into()),
             (Rule::Array(length, items), Part::Array(list)) => {
                 match items {
-                    Some(spec) => push_array(out, |out| self.elements(spec, list, out))?,
-                    None => value.push_onto(out),
+                    Some(spec) => out.array(|out| self.elements(spec, list, out))?,
+                    None => out.raw(value),
                 }
                 sound(length.fault(|| list.count()).into_iter().collect())
             }
@@ -167,10 +188,10 @@ impl Check {
         }
     }
 
-    fn elements(&mut self, spec: &Spec, list: Elements<'_>, out: &mut Vec<u8>) -> Result<(), Faults> {
+    fn elements(&mut self, spec: &Spec, list: Elements<'_>, out: &mut Writer) -> Result<(), Faults> {
         let mut faults = Vec::new();
         for (place, value) in list.enumerate() {
-            if let Err(fault) = self.value(spec, value, out) {
+            if let Err(fault) = out.element(|out| self.value(spec, value, out)) {
                 self.note(&mut faults, place.to_string(), fault);
             }
             if !faults.is_empty() && self.faults >= MAX_FAULTS {
@@ -186,19 +207,30 @@ impl Check {
     }
 }
 
+/// Whether a value is surely right, and stored as it is; of others [`Check::value`] says what becomes of them.
+fn keeps(spec: &Spec, value: Raw<'_>) -> bool {
+    match &spec.rule {
+        Rule::Str(rule) => value.kind() == Kind::String && rule.is_free(),
+        Rule::Int(rule) => {
+            value.number().is_some_and(|text| text.iter().all(u8::is_ascii_digit)) && rule.is_free()
+        }
+        _ => false,
+    }
+}
+
 fn sound(faults: Vec<Cow<'static, str>>) -> Result<(), Faults> {
     if faults.is_empty() { Ok(()) } else { Err(Faults::Here(faults)) }
 }
 
 /// Appends what becomes of a value in a column that has another form of its own.
-fn converted(rule: &Rule, value: &Value, out: &mut Vec<u8>) -> Result<(), Faults> {
+fn converted(rule: &Rule, value: &Value, out: &mut Writer) -> Result<(), Faults> {
     let stored = match rule {
         Rule::Date => date(value).ok_or("Not a valid date.")?,
         Rule::DateTime(format) => format.stored(value).ok_or("Not a valid datetime.")?,
         Rule::Uuid => uuid(value).ok_or("Not a valid UUID.")?,
         _ => Value::Bool(truth(value).ok_or("Not a valid boolean.")?),
     };
-    encode(&stored, out);
+    out.value(&stored);
     Ok(())
 }
 

@@ -62,7 +62,7 @@ pub mod violations;
 mod write;
 
 use super::filter::Refused;
-use super::raw::{Encoded, Part, Raw};
+use super::raw::{Encoded, Part, Raw, Writer};
 use super::value::Value;
 use check::Check;
 use datetime::Format;
@@ -208,7 +208,9 @@ impl Schema {
         let Part::Object(members) = row.part() else {
             return Err(Violations(vec![("_schema".into(), "Invalid input type.".into())]));
         };
-        Encoded::built(row.len(), |out| check.object(&self.columns, members, out).map_err(Violations))
+        let mut out = Writer::with_capacity(row.text_len());
+        check.object(&self.columns, members, &mut out).map_err(Violations)?;
+        Ok(out.finish())
     }
 
     fn own(&self) -> &[Column] {

@@ -174,7 +174,7 @@ impl Table {
                 return Err(Error::PkUpdate { table, database });
             }
             Some(_) => new.to_encoded(),
-            None => new.with(PK, pk),
+            None => new.to_encoded().with(PK, pk),
         };
         Ok(self.prepare(shape, new)?.encoded)
     }

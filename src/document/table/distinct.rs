@@ -176,12 +176,12 @@ impl Distinct {
             // (V1)
             Occupied(mut known) if place < known.get().0 => {
                 // It may be written longer than the other.
-                self.bytes += value.len();
+                self.bytes += value.text_len();
                 known.insert((place, value.to_value().unwrap_or(Value::Null)));
             }
             Occupied(_) => {}
             Vacant(new) => {
-                self.bytes += new.key().len() + value.len() + size_of::<(Vec<u8>, (u64, Value))>();
+                self.bytes += new.key().len() + value.text_len() + size_of::<(Vec<u8>, (u64, Value))>();
                 new.insert((place, value.to_value().unwrap_or(Value::Null)));
             }
         }

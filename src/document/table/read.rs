@@ -53,7 +53,15 @@ impl Document {
         self.raw().to_value().ok_or_else(|| self.damaged())
     }
 
-    /// Appends it as JSON.
+    /// It as JSON, as it is stored: without white space, in UTF-8.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`].
+    pub fn json(&self) -> Result<&str> {
+        self.raw().json().ok_or_else(|| self.damaged())
+    }
+
+    /// Appends it as JSON in ASCII.
     ///
     /// # Errors
     /// [`Error::Damaged`].
@@ -324,7 +332,7 @@ impl Cursor {
         Ok(Some(Document { row, bytes }))
     }
 
-    /// Appends the next document as JSON, without making a tree of it if all of it is shown; false when there is none.
+    /// Appends the next document as JSON in ASCII, without making a tree of it if all of it is shown; false when there is none.
     ///
     /// # Errors
     /// As the iterator.

@@ -170,7 +170,10 @@ impl Table {
                 return Err(invalid(PK, "It is a text, a number, or true or false."));
             }
             Some(_) => (document, true),
-            None => (raw.with(PK, Encoded::of(&Value::from(self.store.names.next())).raw()), false),
+            None => {
+                let name = Encoded::of(&Value::from(self.store.names.next()));
+                (document.with(PK, name.raw()), false)
+            }
         };
         check_len(&encoded)?;
         Ok(New { encoded, is_named })
@@ -198,7 +201,7 @@ fn check_depth(document: Raw<'_>) -> Result<()> {
 
 /// Whether a document is as long as it may be.
 pub(super) fn check_len(document: &Encoded) -> Result<()> {
-    let len = document.bytes().len();
+    let len = document.raw().text_len();
     if len > MAX_BYTES {
         return Err(Error::TooLarge(format!(
             "the document has {len} bytes, at most {MAX_BYTES} are possible"

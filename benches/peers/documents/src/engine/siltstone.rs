@@ -88,12 +88,9 @@ impl Engine for Siltstone {
             }
         };
         let mut found = self.table.find(query)?;
-        let mut text = String::new();
         while let Some(document) = found.next_document()? {
             if self.text {
-                text.clear();
-                document.write_json(&mut text)?;
-                black_box(&text);
+                black_box(document.json()?);
             }
             visit(document.raw().get(KEY).and_then(Raw::text).context("a document has no key")?);
         }
