@@ -29,6 +29,7 @@
 
 mod any_index;
 mod arena;
+mod bulk;
 mod cursor;
 mod hash_table;
 mod index;
@@ -36,6 +37,7 @@ mod prefix;
 mod ranges;
 mod run;
 mod skiplist;
+mod tiers;
 mod writer;
 
 pub use any_index::AnyIndex;

@@ -11,11 +11,11 @@
 
 use super::arena::{Arena, Entries, Entry};
 use super::index::Index;
-use super::prefix::{Prefix, Rebase};
+use super::prefix::Prefix;
 use crate::Result;
 use crate::engine::iter::Cursor;
 use crate::engine::key::Trailer;
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 use std::sync::Arc;
 
 /// How many entries ahead a walk asks for. Without it a walk waits for memory at every entry; 8 and 16 do no better, and
@@ -44,23 +44,42 @@ impl Run {
         run
     }
 
+    /// Entries in any order, the newest of which has `max_seq`.
+    pub fn sort(unsorted: &Entries, arena: &Arc<Arena>, max_seq: u64) -> Run {
+        let prefix = Prefix::of_all(unsorted.iter().map(Entry::key));
+        let heads = unsorted.iter().map(|entry| prefix.head(entry.key())).collect();
+        Run::sorted(prefix, heads, unsorted, arena, max_seq)
+    }
+
     /// All entries of `runs`, the newest run first.
-    ///
-    /// Keys are touched where heads tie only. Of two versions of one key the newer run's comes first: runs hold the
-    /// entries of disjoint times.
     pub fn merge(runs: &[Arc<Run>], arena: &Arc<Arena>) -> Run {
         let prefix =
             runs.iter().map(|run| run.prefix.clone()).reduce(|a, b| a.shared(&b)).unwrap_or_default();
-        let mut sources: Vec<Source<'_>> = runs.iter().filter_map(|run| Source::new(run, &prefix)).collect();
-        let max_seq = runs.first().map_or(0, |newest| newest.max_seq);
-        let mut merged = Run::with_capacity(arena, prefix, runs.iter().map(|run| run.len()).sum(), max_seq);
-        while let Some(source) = sources.iter_mut().reduce(|a, b| if b.precedes(a) { b } else { a }) {
-            merged.push(source.head, source.entry);
-            if !source.advance() {
-                sources.retain(|source| source.at < source.run.len());
-            }
+        let count = runs.iter().map(|run| run.len()).sum();
+        let (mut heads, mut unsorted) = (Vec::with_capacity(count), Entries::with_capacity(arena, count));
+        for run in runs {
+            let rebase = run.prefix.rebase(&prefix);
+            heads.extend(run.heads.iter().map(|head| rebase.apply(*head)));
+            unsorted.extend(&run.entries);
         }
-        merged
+        let max_seq = runs.first().map_or(0, |newest| newest.max_seq);
+        Run::sorted(prefix, heads, &unsorted, arena, max_seq)
+    }
+
+    /// Sorts by heads, and touches keys where heads tie only. The sort of the standard library finds what is in order already, which is
+    /// all but the order between runs when runs are merged, and has no branches that depend on the keys.
+    fn sorted(prefix: Prefix, heads: Vec<u64>, unsorted: &Entries, arena: &Arc<Arena>, max_seq: u64) -> Run {
+        let mut order: Vec<(u64, usize)> = heads.into_iter().zip(0..).collect();
+        order.sort_by_key(|(head, _)| *head);
+        let place = |index| unsorted.get(index).map(|entry| (entry.key(), Reverse(entry.trailer())));
+        for tied in order.chunk_by_mut(|a, b| a.0 == b.0).filter(|tied| tied.len() > 1) {
+            tied.sort_by(|a, b| place(a.1).cmp(&place(b.1)));
+        }
+        let mut run = Run::with_capacity(arena, prefix, order.len(), max_seq);
+        for (head, entry) in order.iter().filter_map(|(head, index)| Some((*head, unsorted.get(*index)?))) {
+            run.push(head, entry);
+        }
+        run
     }
 
     fn with_capacity(arena: &Arc<Arena>, prefix: Prefix, count: usize, max_seq: u64) -> Run {
@@ -143,41 +162,6 @@ fn count_leading(sorted: &[u64], belongs: impl Fn(&u64) -> bool) -> usize {
 
 fn order(entry: Entry<'_>, key: &[u8], trailer: Trailer) -> Ordering {
     entry.key().cmp(key).then_with(|| trailer.cmp(&entry.trailer()))
-}
-
-/// A run while it is merged.
-struct Source<'a> {
-    run: &'a Run,
-    rebase: Rebase,
-    at: usize,
-    head: u64,
-    entry: Entry<'a>,
-}
-
-impl<'a> Source<'a> {
-    /// `None` when the run is empty.
-    fn new(run: &'a Run, prefix: &Prefix) -> Option<Source<'a>> {
-        let rebase = run.prefix.rebase(prefix);
-        let (head, entry) = (*run.heads.first()?, run.entries.get(0)?);
-        Some(Source { run, rebase, at: 0, head: rebase.apply(head), entry })
-    }
-
-    /// True when its entry comes before that of a newer run.
-    #[inline]
-    fn precedes(&self, newer: &Source<'_>) -> bool {
-        self.head < newer.head || (self.head == newer.head && self.entry.key() < newer.entry.key())
-    }
-
-    /// Goes to the next entry; false when there is none.
-    #[inline]
-    fn advance(&mut self) -> bool {
-        self.at += 1;
-        let (Some(head), Some(entry)) = (self.run.heads.get(self.at), self.run.entries.get(self.at)) else {
-            return false;
-        };
-        (self.head, self.entry) = (self.rebase.apply(*head), entry);
-        true
-    }
 }
 
 /// A cursor over a run, which it keeps alive.
