@@ -1,7 +1,20 @@
-//! A large batch on its way in: its entries are in the arena, and will be a run at once.
+//! A large batch on its way in: its entries are in the arena, and become a run without going through the list.
 //!
-//! The hash table leads to an entry a few entries after it was appended, when its slot, asked for meanwhile, has come
-//! into the cache. The order is that of the batch, so that versions of one key hang one behind the other as ever.
+//! ```text
+//! for each entry   arena: append it ── hash table: ask for its slot ── publish the entry of eight before
+//! at the end       hash table: publish the rest ── sort all, those of the list with them: a run ── list and runs: replaced
+//! ```
+//!
+//! (K1) Cursors find a batch from its end on, and nothing of it is visible before. So it does not matter that they find less than
+//!      `get` meanwhile: whoever reads at a number that is visible wants neither, whoever holds the list and runs of before has
+//!      all up to its number, and who reads whatever there is (a transaction that is checked, a flush) does so under
+//!      the lock that the batch is written under, or when nothing is written any more.
+//! (K2) The hash table comes to lead to the entries in the order of the batch, so versions of one key hang one behind the
+//!      other as ever. By the time the batch ends it leads to all of them.
+//! (K3) The list goes into the same run, for it holds what was written just before: so runs are of disjoint times and in their
+//!      order, by which parts without newer entries are left out, and a few entries between large batches make no small run.
+//! (K4) Deletions of ranges lie beside the entries and hide by number, so one in the midst of a batch need not wait for
+//!      what is before it.
 
 use super::arena::{Arena, Entries, Entry};
 use super::hash_table::TableWriter;

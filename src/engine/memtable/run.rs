@@ -1,4 +1,4 @@
-//! A sealed, sorted run of entries.
+//! A sorted run of entries: a sealed list, a large batch, or what several runs became.
 //!
 //! ```text
 //! prefix    what all keys begin with
@@ -66,8 +66,9 @@ impl Run {
         Run::sorted(prefix, heads, &unsorted, arena, max_seq)
     }
 
-    /// Sorts by heads, and touches keys where heads tie only. The sort of the standard library finds what is in order already, which is
-    /// all but the order between runs when runs are merged, and has no branches that depend on the keys.
+    /// Sorts by heads, and touches keys where heads tie only. The sort of the standard library finds what is in order already and merges
+    /// it, without branches that depend on keys: a merge of four runs takes half the time that it takes to go for the least of
+    /// four again and again, and one of ten is no different.
     fn sorted(prefix: Prefix, heads: Vec<u64>, unsorted: &Entries, arena: &Arc<Arena>, max_seq: u64) -> Run {
         let mut order: Vec<(u64, usize)> = heads.into_iter().zip(0..).collect();
         order.sort_by_key(|(head, _)| *head);

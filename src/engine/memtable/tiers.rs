@@ -73,7 +73,7 @@ mod tests {
                 drawn += 1;
                 (key::hash(&drawn.to_le_bytes()) % below) as usize
             };
-            let (least, octaves) = (256usize, 1 + seed % 8);
+            let (least, octaves) = (64usize, 1 + seed % 10);
             let (mut runs, mut entries, mut moved) = (Vec::new(), 0, 0);
             for _ in 0..2000 {
                 let scale = least << draw(octaves);

@@ -5,16 +5,18 @@
 //!        ── arena: append the entry
 //!        ── list: the new entry, in order
 //!        └─ hash table: link the entry to the version before, then let the slot lead to it
-//! before it, when the list is full:  list ──seal──▶ run of tier 0;  four of tier 0 ──merge──▶ one of tier 1
+//! before it, when the list is full:  list ──seal──▶ run;  several runs ──merge──▶ one (`tiers`)
+//!
+//! batch, when it is large:  all its entries, and the list with them ──sort──▶ run (`bulk`)
 //! ```
 //!
 //! The slot is asked for first and used last, because a search of the list takes as long as memory does: that was measured
 //! to take a fifth off an insert.
 //!
 //! Sealing and merging happen inside the insert that finds the list full. A seal is of 16 Ki entries and takes half a
-//! millisecond, the freeing of the list included; a merge is of 64 Ki entries, happens in one of 64 Ki inserts and makes
-//! that pause 1.6 ms (`tests::figures`, "longest insert"). Runs of tier 1 are not merged again, so that no insert ever
-//! pays more than about two milliseconds.
+//! millisecond, the freeing of the list included; a merge is of 64 Ki entries at most, happens in one of 64 Ki inserts, and the pause
+//! of both together is 1.6 ms (`tests::figures`, "longest insert"). Runs of that size are not merged again, so that no insert ever
+//! pays more than about two milliseconds. A large batch pays for itself, in pieces of at most 64 Ki, and for such a merge.
 
 use super::any_index::AnyIndex;
 use super::arena::Bump;
@@ -34,8 +36,10 @@ use std::sync::Arc;
 const LIST_ENTRIES: usize = 16 << 10;
 /// By how many bytes it changes before the number of what is held does.
 const HELD_STEP: usize = 16 << 10;
-/// A batch of so many entries becomes a run without going through the list.
-const LARGE_BATCH: usize = 256;
+/// A batch of so many entries becomes a run without going through the list. It pays from 16 on, but such small runs have to be
+/// merged more often: with 64, an entry takes about half the time that it takes by the list
+/// (`tests::batches::figures_of_batches`).
+pub(super) const LARGE_BATCH: usize = 64;
 
 /// The right to write into a memtable. There is one per memtable and it cannot be cloned, so that there is one writer
 /// at a time is a fact of the types.

@@ -1,6 +1,7 @@
 //! Batches, large ones above all: against a sorted map, beside readers; and what an entry costs in them.
 
 use super::*;
+use crate::engine::memtable::writer::LARGE_BATCH;
 use crate::engine::tombstones::Tombstone;
 
 /// What was written: entries, and deletions of ranges.
@@ -93,7 +94,7 @@ fn check_shape(memtable: &Memtable, list_limit: usize, what: &str) {
     let parts = memtable.parts.load();
     let lens: Vec<usize> = parts.runs.iter().map(|run| run.len()).collect();
     let (total, most) = (lens.iter().sum::<usize>(), 4 * list_limit);
-    let least = list_limit.min(256);
+    let least = list_limit.min(LARGE_BATCH);
     assert!(lens.iter().all(|len| (least..=most).contains(len)), "{what}: {lens:?}");
     let bound = 3 * (1 + (most / least).ilog2() as usize) + 2 * total / most;
     assert!(lens.len() <= bound, "{what}: {lens:?}");
@@ -214,7 +215,7 @@ fn figures_of_batches() {
     let documents: Vec<Vec<u8>> = (0..COUNT).map(document_key).collect();
     for (name, keys) in [("random, 16 bytes", random), ("of documents", documents)] {
         println!("keys {name}; ns an entry, longest batch in µs, runs, ns to walk, to seek and step 10");
-        for size in [10, 100, 200, 400, 1000, 5000, 20_000] {
+        for size in [10, 64, 100, 1000, 5000, 20_000] {
             for round in 0..4 {
                 batches_of(&keys, size, round % 2 == 1);
             }
