@@ -349,7 +349,7 @@ impl Entries {
     /// The one at `index`.
     #[inline]
     pub fn get(&self, index: usize) -> Option<Entry<'_>> {
-        // SAFETY: `push` made it with `ptr_in` of this arena, or `extend` took it from entries of the same. Whoever reads these entries got them from the writer
+        // SAFETY: `push` made it with `ptr_in` of this arena. Whoever reads these entries got them from the writer
         // through an `ArcSwap`, whose store releases what its load acquires.
         self.ptrs.get(index).map(|ptr| unsafe { ptr.entry(&self.arena) })
     }
@@ -357,12 +357,6 @@ impl Entries {
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = Entry<'_>> {
         (0..self.len()).filter_map(|index| self.get(index))
-    }
-
-    /// Adds those of `others`, which are of the same arena.
-    pub fn extend(&mut self, others: &Entries) {
-        assert!(Arc::ptr_eq(&self.arena, &others.arena), "entries belong to one arena");
-        self.ptrs.extend_from_slice(&others.ptrs);
     }
 
     /// Says that the one at `index`, if there is one, will be read soon.
