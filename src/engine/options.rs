@@ -239,8 +239,8 @@ impl Options {
         self
     }
 
-    /// The index that keeps what was written last in order, made anew for every few thousand entries; see
-    /// [`index`](crate::index). Default: the engine's own, a lock-free skip list.
+    /// The index that keeps what was written last in order, made anew for every few thousand entries; large batches are sorted
+    /// without it. See [`index`](crate::index). Default: the engine's own, a lock-free skip list.
     #[must_use]
     pub fn memtable_index<I: Index>(mut self, make: impl Fn() -> I + Send + Sync + 'static) -> Options {
         self.memtable_index = Some(NewIndex::new(make));

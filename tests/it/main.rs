@@ -42,6 +42,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod batches;
 mod checkpoint;
 #[cfg(feature = "cli")]
 mod cli;

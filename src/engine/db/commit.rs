@@ -224,20 +224,8 @@ impl Inner {
             self.visible.0.store(last, Ordering::Release);
             crate::sync::thread::yield_now();
         }
-        let (mut seq, mut first_range) = (first, false);
-        for entry in batch::entries(payload) {
-            let entry = entry.map_err(|(at, why)| Error::invalid(format!("batch, at byte {at}: {why}")))?;
-            if entry.kind == Kind::DeleteRange {
-                first_range |= committer.active.memtable().range_tombstones() == 0;
-            }
-            put_in_buffer(&mut committer.active, &entry, seq);
-            if planted(Bug::BatchInTwoSteps) {
-                self.visible.0.store(seq, Ordering::Release);
-            }
-            seq += 1;
-        }
+        let first_range = self.put_all(&mut committer.active, payload, first, count)?;
         self.gaps.note_puts(payload, last);
-        debug_assert_eq!(seq, last + 1, "the count of a batch is the number of its entries");
         self.counters.wrote(payload.len(), committer.log.position());
         self.visible.0.store(last, Ordering::Release);
         if first_range {
@@ -245,6 +233,26 @@ impl Inner {
             self.signals.compact.raise();
         }
         logged
+    }
+
+    /// Puts a batch where readers find it once it is visible. True when it deletes the first range of the buffer.
+    fn put_all(&self, active: &mut memtable::Writer, payload: &[u8], first: u64, count: u32) -> Result<bool> {
+        let ranges = active.memtable().range_tombstones();
+        let seq = active.batch(count as usize, |buffer| {
+            let mut seq = first;
+            for entry in batch::entries(payload) {
+                let entry =
+                    entry.map_err(|(at, why)| Error::invalid(format!("batch, at byte {at}: {why}")))?;
+                put_in_buffer(buffer, &entry, seq);
+                if planted(Bug::BatchInTwoSteps) {
+                    self.visible.0.store(seq, Ordering::Release);
+                }
+                seq += 1;
+            }
+            Ok::<u64, Error>(seq)
+        })?;
+        debug_assert_eq!(seq, first + u64::from(count), "the count of a batch is the number of its entries");
+        Ok(ranges == 0 && active.memtable().range_tombstones() > 0)
     }
 
     /// Goes on in the spare segment, if one is ready; if not, the present one grows. After a full disk the same spare is

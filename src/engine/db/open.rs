@@ -251,35 +251,30 @@ impl Opening {
     }
 
     fn replay_record(&mut self, record: &Record<'_>, path: &Path, offset: u64) -> Result<()> {
-        let (mut seq, end) = (record.first_seq, record.first_seq + u64::from(record.count));
-        let miscounted = |found: &str| {
-            let detail = format!("{found} than {} entries, as its record says", record.count);
-            Err(Error::corruption(path, offset, "batch in a log record", detail))
-        };
-        for entry in batch::entries(record.payload) {
-            let entry = entry.map_err(|(at, why)| {
-                Error::corruption(path, offset + at as u64, "batch in a log record", why)
-            })?;
-            if !entry.kind.is_supported_in_log() {
-                return Err(Error::Incompatible {
-                    path: path.to_path_buf(),
-                    what: "entry kind",
-                    found: (entry.kind as u8).to_string(),
-                    supported: "puts, expiring ones, and deletes, of ranges too".into(),
-                });
+        let known = &self.manifest.registry().keyspaces;
+        let expires = &mut self.expires;
+        self.filling.batch(record.count as usize, |buffer| {
+            let (mut seq, end) = (record.first_seq, record.first_seq + u64::from(record.count));
+            let miscounted = |found: &str| {
+                let detail = format!("{found} than {} entries, as its record says", record.count);
+                Err(Error::corruption(path, offset, "batch in a log record", detail))
+            };
+            for entry in batch::entries(record.payload) {
+                let entry = entry.map_err(|(at, why)| {
+                    Error::corruption(path, offset + at as u64, "batch in a log record", why)
+                })?;
+                check_supported(&entry, path)?;
+                if seq == end {
+                    return miscounted("more");
+                }
+                if is_kept(known, entry.key) {
+                    *expires |= entry.kind == Kind::PutExpiring;
+                    put_in_buffer(buffer, &entry, seq);
+                }
+                seq += 1;
             }
-            if seq == end {
-                return miscounted("more");
-            }
-            if self.is_kept(entry.key) {
-                self.expires |= entry.kind == Kind::PutExpiring;
-                put_in_buffer(&mut self.filling, &entry, seq);
-            }
-            seq += 1;
-        }
-        if seq < end {
-            return miscounted("fewer");
-        }
+            if seq < end { miscounted("fewer") } else { Ok(()) }
+        })?;
         if self.filling.memtable().bytes() >= self.files.memory().buffer_bytes() {
             self.next_buffer();
         }
@@ -319,13 +314,6 @@ impl Opening {
         self.deleted.extend(deleted);
         self.full.clear();
         Ok(())
-    }
-
-    /// Whether a key is of a keyspace that was not dropped (`keyspaces` Y1).
-    fn is_kept(&self, key: &[u8]) -> bool {
-        let known = &self.manifest.registry().keyspaces;
-        let (id, _) = KeyspaceId::split(key).unwrap_or((KeyspaceId::DEFAULT, key));
-        id == KeyspaceId::DEFAULT || known.contains_key(&id)
     }
 
     fn next_buffer(&mut self) {
@@ -420,6 +408,24 @@ impl Opening {
         let at = LogStart { segment: number, base: log.base() };
         Ok(Start { log, at, next_seq, synced: target.position })
     }
+}
+
+/// Whether a key is of a keyspace that was not dropped (`keyspaces` Y1).
+fn is_kept(known: &BTreeMap<KeyspaceId, String>, key: &[u8]) -> bool {
+    let (id, _) = KeyspaceId::split(key).unwrap_or((KeyspaceId::DEFAULT, key));
+    id == KeyspaceId::DEFAULT || known.contains_key(&id)
+}
+
+fn check_supported(entry: &batch::Entry<'_>, path: &Path) -> Result<()> {
+    if entry.kind.is_supported_in_log() {
+        return Ok(());
+    }
+    Err(Error::Incompatible {
+        path: path.to_path_buf(),
+        what: "entry kind",
+        found: (entry.kind as u8).to_string(),
+        supported: "puts, expiring ones, and deletes, of ranges too".into(),
+    })
 }
 
 /// The log as it begins anew.

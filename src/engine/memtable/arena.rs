@@ -354,6 +354,11 @@ impl Entries {
         self.ptrs.get(index).map(|ptr| unsafe { ptr.entry(&self.arena) })
     }
 
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = Entry<'_>> {
+        (0..self.len()).filter_map(|index| self.get(index))
+    }
+
     /// Says that the one at `index`, if there is one, will be read soon.
     #[inline]
     pub fn prefetch(&self, index: usize) {
@@ -365,6 +370,11 @@ impl Entries {
     /// How many there are.
     pub fn len(&self) -> usize {
         self.ptrs.len()
+    }
+
+    /// How many bytes they have allocated here.
+    pub fn bytes(&self) -> usize {
+        self.ptrs.capacity() * size_of::<EntryPtr>()
     }
 }
 

@@ -3,14 +3,15 @@
 //! ```text
 //!                       ┌ hash table: key ─▶ newest version ─▶ older ─▶ …        point reads
 //! arena of entries ◀────┤
-//!                       └ list (the last 16 Ki) and sealed sorted runs, each     ordered reads: one cursor a part,
-//!                         entry in exactly one of them                           merged by whoever reads
+//!                       └ list (16 Ki at most) and sorted runs, each entry      ordered reads: one cursor a part,
+//!                         in exactly one of them                                merged by whoever reads
 //! deleted ranges: beside the entries, for whoever reads to hold entries against them
 //! ```
 //!
 //! In reading order: [`arena`] holds the entries; [`hash_table`] finds one by its key; [`prefix`] says how keys are
 //! compared by one number; [`index`] is the seam behind which the list lies, [`skiplist`] the list, [`any_index`] that or the
-//! user's; [`run`] is a sealed list; [`ranges`] which ranges were deleted; [`writer`] writes; [`cursor`] walks.
+//! user's; [`run`] is a sealed list or a large batch, [`bulk`] such a batch on its way in, [`tiers`] says which runs become one;
+//! [`ranges`] which ranges were deleted; [`writer`] writes; [`cursor`] walks.
 //!
 //! One writer at a time, a fact of the types ([`Writer`] is one and cannot be cloned); any number of readers, which take
 //! no lock and write to nothing shared. Nothing is ever overwritten or removed: a write is a new entry with a higher
@@ -19,7 +20,8 @@
 //!
 //! (M1) A reader that first learns a sequence number is visible and then asks, finds every entry up to it: by `get`,
 //!      because a hash table that replaces another is published after it has been filled; by cursors, because list
-//!      and runs are replaced together, by one store, after the run holds what the list held.
+//!      and runs are replaced together, by one store, after the run holds what the list held. A large batch is not in the
+//!      list: it is in a run before its numbers become visible (bulk K1).
 //! (M2) What `get` returns, and every cursor, stays good for as long as the `Arc` it was got through, whatever is
 //!      written meanwhile.
 //!
@@ -29,6 +31,7 @@
 
 mod any_index;
 mod arena;
+mod bulk;
 mod cursor;
 mod hash_table;
 mod index;
@@ -36,6 +39,7 @@ mod prefix;
 mod ranges;
 mod run;
 mod skiplist;
+mod tiers;
 mod writer;
 
 pub use any_index::AnyIndex;

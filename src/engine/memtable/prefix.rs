@@ -21,6 +21,13 @@ impl Prefix {
         Prefix(a.get(..key::common_prefix(a, b)).unwrap_or_default().into())
     }
 
+    /// What all of `keys` begin with.
+    pub fn of_all<'a>(mut keys: impl Iterator<Item = &'a [u8]>) -> Prefix {
+        let first = keys.next().unwrap_or_default();
+        let shared = |len, key| key::common_prefix(first.get(..len).unwrap_or_default(), key);
+        Prefix(first.get(..keys.fold(first.len(), shared)).unwrap_or_default().into())
+    }
+
     /// What keys with either prefix begin with.
     pub fn shared(&self, other: &Prefix) -> Prefix {
         Prefix::common(&self.0, &other.0)

@@ -1,5 +1,7 @@
 //! The memtable against a sorted map, its readers against its writer, its limits; and its figures.
 
+mod batches;
+
 use super::*;
 use crate::engine::iter::{Cursor, Merge};
 use crate::engine::key::{self, Kind};

@@ -5,23 +5,27 @@
 //!        ── arena: append the entry
 //!        ── list: the new entry, in order
 //!        └─ hash table: link the entry to the version before, then let the slot lead to it
-//! before it, when the list is full:  list ──seal──▶ run of tier 0;  four of tier 0 ──merge──▶ one of tier 1
+//! before it, when the list is full:  list ──seal──▶ run;  several runs ──merge──▶ one (`tiers`)
+//!
+//! batch, when it is large:  all its entries, and the list with them ──sort──▶ run (`bulk`)
 //! ```
 //!
 //! The slot is asked for first and used last, because a search of the list takes as long as memory does: that was measured
 //! to take a fifth off an insert.
 //!
 //! Sealing and merging happen inside the insert that finds the list full. A seal is of 16 Ki entries and takes half a
-//! millisecond, the freeing of the list included; a merge is of 64 Ki entries, happens in one of 64 Ki inserts and makes
-//! that pause 1.6 ms (`tests::figures`, "longest insert"). Runs of tier 1 are not merged again, so that no insert ever
-//! pays more than about two milliseconds.
+//! millisecond, the freeing of the list included; a merge is of 64 Ki entries at most, happens in one of 64 Ki inserts, and the pause
+//! of both together is 1.6 ms (`tests::figures`, "longest insert"). Runs of that size are not merged again, so that no insert ever
+//! pays more than about two milliseconds. A large batch pays for itself, in pieces of at most 64 Ki, and for such a merge.
 
 use super::any_index::AnyIndex;
 use super::arena::Bump;
+use super::bulk::Bulk;
 use super::hash_table::TableWriter;
 use super::index::Index;
 use super::prefix::Prefix;
 use super::run::Run;
+use super::tiers::{self, FAN_IN};
 use super::{Memtable, Parts};
 use crate::engine::key::{self, Kind, Trailer};
 use crate::engine::memory::Memory;
@@ -32,8 +36,10 @@ use std::sync::Arc;
 const LIST_ENTRIES: usize = 16 << 10;
 /// By how many bytes it changes before the number of what is held does.
 const HELD_STEP: usize = 16 << 10;
-/// How many runs of tier 0 are merged into one.
-const FAN_IN: usize = 4;
+/// A batch of so many entries becomes a run without going through the list. It pays from 16 on, but smaller runs are more, and are
+/// merged more often: with 64, an entry takes two thirds of the time that it takes by the list, with 5,000 two fifths
+/// (`tests::batches::figures_of_batches`).
+pub(super) const LARGE_BATCH: usize = 64;
 
 /// The right to write into a memtable. There is one per memtable and it cannot be cloned, so that there is one writer
 /// at a time is a fact of the types.
@@ -45,8 +51,8 @@ pub struct Writer<I: Index = AnyIndex> {
     list: Arc<I>,
     list_len: usize,
     list_limit: usize,
-    /// How many of the newest runs are of tier 0.
-    small_runs: usize,
+    /// The batch that is coming in, when it is a large one.
+    bulk: Option<Bulk>,
     /// What all sealed keys begin with.
     prefix: Option<Prefix>,
     runs_bytes: usize,
@@ -84,7 +90,7 @@ impl<I: Index> Writer<I> {
             list,
             list_len: 0,
             list_limit,
-            small_runs: 0,
+            bulk: None,
             prefix: None,
             runs_bytes: 0,
             ranges_bytes: 0,
@@ -99,6 +105,18 @@ impl<I: Index> Writer<I> {
         &self.memtable
     }
 
+    /// Has `fill` add a batch of about `count` entries. It must not be visible before this returns: cursors may find none of
+    /// it until then.
+    pub fn batch<T>(&mut self, count: usize, fill: impl FnOnce(&mut Writer<I>) -> T) -> T {
+        if count < self.large_batch() {
+            return fill(self);
+        }
+        self.bulk = Some(Bulk::new(self.bump.arena()));
+        let filled = fill(self);
+        self.end_bulk();
+        filled
+    }
+
     /// Adds an entry. `hash` is the key's [`hash`](crate::engine::key::hash).
     ///
     /// # Panics
@@ -107,17 +125,20 @@ impl<I: Index> Writer<I> {
     pub fn insert(&mut self, key: &[u8], hash: u64, trailer: Trailer, value: &[u8]) {
         let seq = trailer.seq();
         self.check_newest(seq);
-        if self.list_len == self.list_limit {
-            self.seal();
-        }
+        self.make_room();
         self.table.table().prefetch(hash);
         let entry = self.bump.append(trailer, hash as u32, key, value);
-        self.list.insert(entry);
-        self.table.publish(hash, entry);
+        match &mut self.bulk {
+            Some(bulk) => bulk.push(hash, entry, &mut self.table),
+            None => {
+                self.list.insert(entry);
+                self.list_len += 1;
+                self.table.publish(hash, entry);
+            }
+        }
         if trailer.kind() == Ok(Kind::PutExpiring) {
             self.memtable.counts.expires(key::expiry(value).unwrap_or(0));
         }
-        self.list_len += 1;
         self.count(seq);
     }
 
@@ -140,8 +161,15 @@ impl<I: Index> Writer<I> {
     fn count(&mut self, seq: u64) {
         self.entries += 1;
         self.max_seq = seq;
-        let index_bytes = self.runs_bytes + self.ranges_bytes + self.list_len * self.list.bytes_per_entry();
-        self.memtable.counts.update(self.entries, seq, index_bytes);
+        self.tell();
+    }
+
+    /// Has everybody know what there is and what it takes.
+    fn tell(&mut self) {
+        let bulk = self.bulk.as_ref().map_or(0, Bulk::bytes);
+        let list = self.list_len * self.list.bytes_per_entry();
+        let index_bytes = self.runs_bytes + self.ranges_bytes + list + bulk;
+        self.memtable.counts.update(self.entries, self.max_seq, index_bytes);
         let bytes = self.memtable.bytes();
         if bytes.abs_diff(self.held) >= HELD_STEP {
             self.held = bytes;
@@ -149,24 +177,71 @@ impl<I: Index> Writer<I> {
         }
     }
 
-    /// Makes the list a run and begins a new list, both in one step for readers (M1).
+    /// The fewest entries that are worth a run.
+    fn large_batch(&self) -> usize {
+        LARGE_BATCH.min(self.list_limit)
+    }
+
+    /// The most entries that runs are merged to, or that become one run.
+    fn most(&self) -> usize {
+        FAN_IN * self.list_limit
+    }
+
+    /// Makes the list a run when it is full, or list and batch when both together are enough.
+    fn make_room(&mut self) {
+        match &self.bulk {
+            None if self.list_len == self.list_limit => self.seal(),
+            Some(bulk) if self.list_len + bulk.len() >= self.most() => {
+                self.end_bulk();
+                self.bulk = Some(Bulk::new(self.bump.arena()));
+            }
+            _ => {}
+        }
+    }
+
+    /// Makes the batch a run, together with the list: so a few entries between large batches leave no small runs behind. What
+    /// is not enough for a run, because ranges were deleted in the batch, goes into the list.
+    fn end_bulk(&mut self) {
+        let Some(bulk) = self.bulk.take() else { return };
+        let mut entries = bulk.finish(&mut self.table);
+        if entries.len() < self.large_batch() {
+            for entry in entries.iter() {
+                if self.list_len == self.list_limit {
+                    self.seal();
+                }
+                self.list.insert(entry);
+                self.list_len += 1;
+            }
+        } else {
+            self.list.for_each(|_, entry| entries.push(entry));
+            self.add(Run::sort(&entries, self.bump.arena(), self.max_seq));
+        }
+        self.tell();
+    }
+
+    /// Makes the list a run.
     fn seal(&mut self) {
+        self.add(Run::seal(&*self.list, self.bump.arena(), self.list_len, self.max_seq));
+    }
+
+    /// Adds a run that holds all that the list does, and begins a new list, both in one step for readers (M1).
+    fn add(&mut self, run: Run) {
         let arena = self.bump.arena();
-        let sealed = Run::seal(&*self.list, arena, self.list_len, self.max_seq);
-        let prefix =
-            self.prefix.take().map_or_else(|| sealed.prefix().clone(), |p| p.shared(sealed.prefix()));
-        let mut runs = vec![Arc::new(sealed)];
+        let prefix = self.prefix.take().map_or_else(|| run.prefix().clone(), |p| p.shared(run.prefix()));
+        let mut runs = vec![Arc::new(run)];
         runs.extend(self.memtable.parts.load().runs.iter().cloned());
-        self.small_runs += 1;
-        if self.small_runs == FAN_IN {
-            let merged = Run::merge(runs.get(..FAN_IN).unwrap_or_default(), arena);
-            runs.splice(..FAN_IN, [Arc::new(merged)]);
-            self.small_runs = 0;
+        let lens: Vec<usize> = runs.iter().map(|run| run.len()).collect();
+        let merged = tiers::to_merge(&lens, self.most());
+        if merged > 1 {
+            let run = Run::merge(runs.get(..merged).unwrap_or_default(), arena);
+            runs.splice(..merged, [Arc::new(run)]);
         }
         self.runs_bytes = runs.iter().map(|run| run.bytes()).sum();
-        // What the keys so far have in common is a guess at what the next ones have (prefix P1).
-        self.list = Arc::new(I::new(&self.kind, arena, prefix.clone(), self.list_limit));
-        self.list_len = 0;
+        if self.list_len > 0 {
+            // What the keys so far have in common is a guess at what the next ones have (prefix P1).
+            self.list = Arc::new(I::new(&self.kind, arena, prefix.clone(), self.list_limit));
+            self.list_len = 0;
+        }
         self.prefix = Some(prefix);
         self.memtable.parts.store(Arc::new(Parts { runs, list: Arc::clone(&self.list) }));
     }

@@ -106,15 +106,17 @@ impl<'a> Filling<'a> {
 
     /// Takes a batch that was checked.
     fn take(&mut self, record: &Record<'_>) -> Result<()> {
-        for (seq, entry) in (record.first_seq..).zip(batch::entries(record.payload).flatten()) {
-            self.last_seq = self.last_seq.max(seq);
-            if entry.kind == Kind::DeleteRange {
-                self.buffer.delete_range(entry.key, entry.value, seq);
-                continue;
+        self.buffer.batch(record.count as usize, |buffer| {
+            for (seq, entry) in (record.first_seq..).zip(batch::entries(record.payload).flatten()) {
+                self.last_seq = self.last_seq.max(seq);
+                if entry.kind == Kind::DeleteRange {
+                    buffer.delete_range(entry.key, entry.value, seq);
+                    continue;
+                }
+                buffer.insert(entry.key, hash(entry.key), Trailer::new(seq, entry.kind), entry.value);
+                self.keyspaces.saw(entry.key);
             }
-            self.buffer.insert(entry.key, hash(entry.key), Trailer::new(seq, entry.kind), entry.value);
-            self.keyspaces.saw(entry.key);
-        }
+        });
         self.batches += 1;
         let is_full = self.buffer.memtable().bytes() >= self.target.files.memory().buffer_bytes();
         if is_full { self.write() } else { Ok(()) }
