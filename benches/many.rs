@@ -33,7 +33,7 @@ impl Numbers {
 
 /// As whoever gets values does: looks at them.
 fn sum(values: impl Iterator<Item = Option<Slice>>) -> u64 {
-    values.map(|value| value.map_or(0, |value| u64::from(value[0]))).sum()
+    values.map(|value| value.map_or(0, |value| value.first().map_or(0, |byte| u64::from(*byte)))).sum()
 }
 
 fn pair(c: &mut Criterion, name: &str, db: &Db, below: u64) {
