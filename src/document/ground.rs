@@ -53,6 +53,14 @@ impl Ground {
         Ok(found.map(|found| found.value))
     }
 
+    /// As [`Ground::document`] of each.
+    pub(super) fn documents(&self, rows: &[Row]) -> Result<Vec<Option<Slice>>> {
+        let keys: Vec<_> = rows.iter().map(|row| keys::row(self.table, *row)).collect();
+        let keys: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
+        let found = self.view.find_many(self.keyspace, &keys)?;
+        Ok(found.into_iter().map(|found| Some(found?.value)).collect())
+    }
+
     /// The rows from one on that a filter asks for, and how many it was asked about so far. What is no document is among them.
     pub(super) fn rows(&self, from: Row, filter: &Arc<Filter>) -> Result<(Entries, Arc<AtomicU64>)> {
         let behind = behind_prefix(&keys::rows(self.table)).unwrap_or_default();

@@ -30,8 +30,9 @@
 //!      taken ([`table`] T2). The document of a key is found without a view (`ground` G1).
 //!
 //! Reading order: [`number`], [`value`], [`raw`], [`order`], [`path`], [`filter`], [`projection`], [`update`], [`schema`]; [`keys`], [`index`], [`catalogue`],
-//! [`sort`], `plan`, `ground`, `cover`, `select`, [`table`].
+//! [`sort`], `plan`, `ground`, `ahead`, `cover`, `select`, [`table`].
 
+mod ahead;
 pub mod catalogue;
 pub mod collation;
 mod convert;

@@ -1,12 +1,13 @@
 //! The documents that a query asks for, one after the other, as a plan finds them.
 //!
 //! (L1) What comes does not depend on the plan: the same documents in the same order, whichever index was used or none.
-//! (L2) A scan, and an index that is read in the order that is wanted, hold one document at a time. Otherwise the rows of an index are
+//! (L2) A scan holds one document at a time, and an index that is read in the order that is wanted a few ([`super::ahead`]). Otherwise the rows of an index are
 //!      gathered first, eight bytes each, and a sort keeps what it sorts by. Both are bounded: of too many rows, all documents are
 //!      looked at instead; a sort of too much is refused.
 //! (L3) Where the entries of an index say all that is shown ([`super::cover`]), they come in the place of their documents, for who does
 //!      not want those whole.
 
+use super::ahead::Ahead;
 use super::cover::Cover;
 use super::error::{Error, Result};
 use super::filter::Refused;
@@ -28,7 +29,7 @@ use std::sync::Arc;
 const MOST_SORTED: usize = 64 << 20;
 
 /// What of a document an entry of an index says, if that is all that is shown.
-type CoverBy<'c> = dyn FnMut(&Index, &Found) -> Option<Value> + 'c;
+type CoverBy<'c> = dyn Fn(&Index, &Found) -> Option<Value> + 'c;
 
 /// The documents, in order.
 pub(super) struct Selection {
@@ -41,6 +42,9 @@ pub(super) struct Selection {
     /// What entries show in the place of their documents.
     pub(super) cover: Option<Cover>,
     pub(super) reads: Reads,
+    ahead: Ahead,
+    /// How many documents may still be wanted.
+    wanted: u64,
 }
 
 /// What is known of a document that is asked for.
@@ -77,6 +81,7 @@ impl Selection {
     ) -> Selection {
         let read = u64::from(found.is_some());
         let reads = Reads { keys: read, documents: read };
+        let wanted = wanted(&asked);
         Selection {
             ground: None,
             indexes: Arc::clone(indexes),
@@ -85,6 +90,8 @@ impl Selection {
             plan,
             cover: None,
             reads,
+            ahead: Ahead::default(),
+            wanted,
         }
     }
 
@@ -189,6 +196,7 @@ impl Selection {
         let most = self.asked.limit.map(|limit| skip.saturating_add(limit).saturating_add(1));
         let most = most.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
         let (mut kept, mut bytes) = (BinaryHeap::new(), 0);
+        self.wanted = u64::MAX;
         while let Some((row, document)) = self.advance()? {
             let key = self.asked.sort.key(raw(&document, row)?, row);
             bytes += key.len() + size_of::<Vec<u8>>();
@@ -207,12 +215,13 @@ impl Selection {
         let sorted = kept.into_sorted_vec();
         let rows: Vec<Row> = sorted.iter().filter_map(|key| self.asked.sort.row(key)).collect();
         self.source = Source::Found(rows.into_iter());
+        (self.wanted, self.ahead) = (wanted(&self.asked), Ahead::default());
         Ok(())
     }
 
     /// The next document that the filter asks for, as it is stored.
     pub(super) fn advance(&mut self) -> Result<Option<(Row, Slice)>> {
-        Ok(match self.advance_by(&mut |_, _| None)? {
+        Ok(match self.advance_by(None)? {
             Some((row, Shown::Document(document))) => Some((row, document)),
             _ => None,
         })
@@ -222,12 +231,21 @@ impl Selection {
     pub(super) fn advance_shown(&mut self) -> Result<Option<(Row, Shown)>> {
         // Not held while it is used.
         let cover = self.cover.take();
-        let next = self.advance_by(&mut |index, found| cover.as_ref()?.members(index, found));
+        let next = match &cover {
+            Some(cover) => self.advance_by(Some(&|index, found| cover.members(index, found))),
+            None => self.advance_by(None),
+        };
         self.cover = cover;
         next
     }
 
-    fn advance_by(&mut self, members: &mut CoverBy<'_>) -> Result<Option<(Row, Shown)>> {
+    fn advance_by(&mut self, members: Option<&CoverBy<'_>>) -> Result<Option<(Row, Shown)>> {
+        let next = self.find_next(members)?;
+        self.wanted = self.wanted.saturating_sub(u64::from(next.is_some()));
+        Ok(next)
+    }
+
+    fn find_next(&mut self, members: Option<&CoverBy<'_>>) -> Result<Option<(Row, Shown)>> {
         loop {
             let Some((row, shown)) = self.candidate(members)? else { return Ok(None) };
             let is_asked_for = match &self.source {
@@ -258,8 +276,8 @@ impl Selection {
         self.asked.after.as_ref().is_some_and(|after| self.asked.sort.key(document, row) <= *after)
     }
 
-    fn candidate(&mut self, members: &mut CoverBy<'_>) -> Result<Option<(Row, Shown)>> {
-        let (row, entry) = match &mut self.source {
+    fn candidate(&mut self, members: Option<&CoverBy<'_>>) -> Result<Option<(Row, Shown)>> {
+        match &mut self.source {
             Source::Known(found) => {
                 return Ok(found.take().map(|(row, document)| (row, Shown::Document(document))));
             }
@@ -271,31 +289,68 @@ impl Selection {
                     .ok_or_else(|| Error::Damaged("the key of a document".into()))?;
                 return Ok(Some((row, Shown::Document(document))));
             }
+            _ => {}
+        }
+        let found = match self.ahead.next() {
+            Some(found) => Some(found),
+            None => {
+                let Some((row, entry)) = self.next_row()? else { return Ok(None) };
+                if let (Some(members), Some(found), Some(index)) = (members, entry, self.index())
+                    && let Some(members) = members(index, &found)
+                {
+                    return Ok(Some((row, Shown::Members(members))));
+                }
+                // Where entries may show what is wanted, the next one may.
+                let size = if members.is_none() { self.ahead.size(self.wanted) } else { 1 };
+                self.read(row, size)?
+            }
+        };
+        match found {
+            Some((row, Some(document))) => Ok(Some((row, Shown::Document(document)))),
+            Some((row, None)) => {
+                Err(Error::Damaged(format!("an index, which has the document {} that is not there,", row.0)))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// The document of a row; up to `size` are read, with those of the rows that follow.
+    fn read(&mut self, row: Row, size: usize) -> Result<Option<(Row, Option<Slice>)>> {
+        let mut rows = Vec::new();
+        if size > 1 {
+            rows.push(row);
+            while rows.len() < size
+                && let Some((row, _)) = self.next_row()?
+            {
+                rows.push(row);
+            }
+        }
+        let Some(ground) = &self.ground else { return Ok(None) };
+        if rows.len() > 1 {
+            self.reads.documents += rows.len() as u64;
+            let documents = ground.documents(&rows)?;
+            self.ahead.fill(rows, documents);
+            return Ok(self.ahead.next());
+        }
+        self.reads.documents += 1;
+        let document = ground.document(row)?;
+        self.ahead.note(1, document.as_ref().map_or(0, |document| document.len()));
+        Ok(Some((row, document)))
+    }
+
+    /// The next row, and the entry that led to it, where it is at hand.
+    fn next_row(&mut self) -> Result<Option<(Row, Option<Found>)>> {
+        match &mut self.source {
             Source::Entries(entries) => {
                 let Some((key, value)) = entries.next().transpose()? else { return Ok(None) };
                 self.reads.keys += 1;
                 let Some(index) = self.index() else { return Ok(None) };
                 let (row, exact) = entry(index, &key, &value)?;
-                (Some(row), Some(Found { row, exact, key }))
+                Ok(Some((row, Some(Found { row, exact, key }))))
             }
-            Source::Gathered(entries) => match entries.next() {
-                Some(found) => (Some(found.row), Some(found)),
-                None => (None, None),
-            },
-            Source::Rows(rows) | Source::Found(rows) => (rows.next(), None),
-        };
-        let (Some(row), Some(ground)) = (row, &self.ground) else { return Ok(None) };
-        if let (Some(found), Some(index)) = (entry, self.index())
-            && let Some(members) = members(index, &found)
-        {
-            return Ok(Some((row, Shown::Members(members))));
-        }
-        self.reads.documents += 1;
-        match ground.document(row)? {
-            Some(document) => Ok(Some((row, Shown::Document(document)))),
-            None => {
-                Err(Error::Damaged(format!("an index, which has the document {} that is not there,", row.0)))
-            }
+            Source::Gathered(entries) => Ok(entries.next().map(|found| (found.row, Some(found)))),
+            Source::Rows(rows) | Source::Found(rows) => Ok(rows.next().map(|row| (row, None))),
+            Source::Known(_) | Source::All(..) => Ok(None),
         }
     }
 
@@ -334,4 +389,9 @@ impl Selection {
         }
         Ok(Some(keys))
     }
+}
+
+/// How many documents may be wanted.
+fn wanted(asked: &Asked) -> u64 {
+    asked.limit.map_or(u64::MAX, |limit| limit.saturating_add(asked.skip))
 }

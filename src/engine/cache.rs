@@ -248,6 +248,18 @@ impl<T> Slots<T> {
         hit
     }
 
+    /// As [`Slots::get`], for whoever has asked before: it does not count.
+    #[must_use]
+    pub fn peek(&self, ordinal: usize) -> Hit<T> {
+        self.table.slots.get(ordinal).map_or_else(|| Guard::from_inner(None), |slot| slot.value.load())
+    }
+
+    /// Looks at the slot of `ordinal`, which is then near when it is asked for soon.
+    #[inline]
+    pub fn touch(&self, ordinal: usize) {
+        std::hint::black_box(self.table.slots.get(ordinal).map(|slot| slot.referenced.load(Relaxed)));
+    }
+
     /// How many bytes the slots themselves take, empty ones included.
     #[must_use]
     pub fn overhead(&self) -> usize {

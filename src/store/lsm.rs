@@ -158,6 +158,10 @@ impl View for Moment {
         Ok(self.0.get_within(keyspace, key)?.map(found))
     }
 
+    fn find_many(&self, keyspace: KeyspaceRef, keys: &[&[u8]]) -> Result<Vec<Option<Found>>> {
+        self.0.find_many_within(keyspace, keys, found)
+    }
+
     fn range(&self, keyspace: KeyspaceRef, scan: Scan<'_>) -> Result<Entries> {
         Ok(entries(self.0.range_within::<&[u8]>(keyspace, (scan.lower, scan.upper))?, scan))
     }

@@ -29,6 +29,7 @@
 //! | `shell` | commands that are piped are misunderstood, refused ones pass unnoticed, a measurement measures nothing |
 //! | [`smoke`] | the first things a user would try do not work |
 //! | [`soak`] | after hours of work something has grown: memory, descriptors, threads, files, or the time that a write takes |
+//! | [`many`] | many keys that are read at once are not what each of them would be, or of different moments |
 //! | [`model`] | the database and a sorted map disagree after some sequence of operations, reopenings and power cuts |
 //! | [`transactions`] | a transaction commits on what has changed, fails on what has not, or happens by half |
 //! | [`stats`] | a number that is told is wrong, or in a form that its readers refuse |
@@ -66,6 +67,7 @@ mod kill;
 mod ledger;
 mod limits;
 mod linear;
+mod many;
 mod memory;
 mod model;
 #[cfg(feature = "cli")]

@@ -196,15 +196,6 @@ impl Keyspace {
         Ok(found.map(|found| (found.value, system_time(found.expiry))))
     }
 
-    /// The values of `keys`, in their order, all as of one moment.
-    ///
-    /// # Errors
-    /// As [`Keyspace::get`].
-    pub fn multi_get<K: AsRef<[u8]>>(&self, keys: impl IntoIterator<Item = K>) -> Result<Vec<Option<Slice>>> {
-        let snapshot = self.snapshot();
-        keys.into_iter().map(|key| snapshot.get(key)).collect()
-    }
-
     /// All keys in `range` with their values, in order, from either end.
     ///
     /// The iterator sees the keyspace as it is now, owns what it needs, and may outlive this handle's scope. Any bounds do:
@@ -434,9 +425,15 @@ fn engine_key<'a>(
         return slot;
     }
     long.reserve(len + 3);
-    id.put_prefix(long);
-    long.extend_from_slice(user_key.get(..=MAX_KEY_LEN).unwrap_or(user_key));
+    put_engine_key(id, user_key, long);
     long
+}
+
+/// Appends what [`engine_key`] gives.
+#[inline]
+pub(super) fn put_engine_key(id: KeyspaceId, user_key: &[u8], out: &mut Vec<u8>) {
+    id.put_prefix(out);
+    out.extend_from_slice(user_key.get(..=MAX_KEY_LEN).unwrap_or(user_key));
 }
 
 impl From<&Keyspace> for KeyspaceRef {

@@ -22,6 +22,7 @@ mod guard;
 mod inner;
 mod keyspace;
 mod keyspaces;
+mod many;
 mod named;
 mod open;
 mod page;

@@ -148,6 +148,6 @@ impl Inner {
     }
 }
 
-fn with_expiry(found: Found) -> (Slice, Option<SystemTime>) {
+pub(super) fn with_expiry(found: Found) -> (Slice, Option<SystemTime>) {
     (found.value, system_time(found.expiry))
 }

@@ -65,6 +65,15 @@ impl HashTable {
         arena::prefetch(ptr::from_ref(self.slots().slot(hash as u32 as usize)).cast());
     }
 
+    /// As [`HashTable::prefetch`], of the first entry that a key with this hash may be; waits for the slot.
+    #[inline]
+    pub fn prefetch_entry(&self, hash: u64) {
+        let word = self.slots().slot(hash as u32 as usize).load(Ordering::Acquire);
+        if let Some(entry) = pointer(word).filter(|_| word >> TAG_SHIFT == hash >> TAG_SHIFT) {
+            entry.prefetch();
+        }
+    }
+
     /// How many bytes all its tables have.
     pub fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)

@@ -163,6 +163,18 @@ impl<I: Index> Memtable<I> {
         Some((version.trailer(), version.value()))
     }
 
+    /// Says that a key with this hash will be asked for soon.
+    #[inline]
+    pub fn prefetch(&self, hash: u64) {
+        self.table.prefetch(hash);
+    }
+
+    /// As [`Memtable::prefetch`], a step further: worth it when some time has passed since.
+    #[inline]
+    pub fn prefetch_entry(&self, hash: u64) {
+        self.table.prefetch_entry(hash);
+    }
+
     /// Cursors that together meet every entry (M1), each in order, the newest part first.
     #[must_use]
     pub fn cursors(&self) -> Vec<MemCursor<I>> {

@@ -142,6 +142,24 @@ impl Block {
         std::hint::black_box(Backing::bytes(self).iter().step_by(64).fold(0, |all, byte| all ^ byte));
     }
 
+    /// Looks at itself: at what leads to its content, and what says where in there everything is.
+    #[inline]
+    pub fn touch_self(&self) {
+        let (values, suffixes) = (self.values.get(0).1, self.suffixes.get(0).1);
+        std::hint::black_box(
+            values ^ suffixes ^ self.tags.end ^ self.prefix.end ^ self.sequences_at ^ self.count,
+        );
+    }
+
+    /// Looks at what a search by tags meets; in a block of few entries that is all but the values.
+    #[inline]
+    pub fn touch_keys(&self) {
+        let bytes = Backing::bytes(self);
+        let at = |at: usize| bytes.get(at).copied().unwrap_or_default();
+        let few = self.tags.start.saturating_sub(128).max(self.suffixes_at);
+        std::hint::black_box(at(few) ^ at(self.tags.start) ^ at(self.prefix.end));
+    }
+
     /// How many entries it has; at least one.
     #[must_use]
     pub fn len(&self) -> usize {

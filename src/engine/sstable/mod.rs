@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`mod@format`] draws the file; [`block_builder`] draws a data block and makes it, [`block`] reads it,
 //! [`compression`] packs it; [`index`], [`filter`] and [`properties`] are the other blocks; [`builder`] writes a table
-//! and [`summary`] says what came of it; [`table`] opens one and answers point reads, [`table_iter`] walks it, and
+//! and [`summary`] says what came of it; [`table`] opens one and answers point reads, [`probe`] does so in steps, [`table_iter`] walks it, and
 //! [`describe`] prints it. For files that may be damaged: [`pieces`] reads one piece by piece, [`verify`] checks every byte,
 //! [`salvage`] takes what is sound, and [`search`] finds blocks without an index.
 //!
@@ -27,6 +27,7 @@ pub mod builder;
 pub mod summary;
 
 pub mod describe;
+pub mod probe;
 pub mod table;
 pub mod table_iter;
 
@@ -42,6 +43,7 @@ pub use block::Block;
 pub use builder::{TableBuilder, TableOptions};
 pub use describe::Detail;
 pub use pieces::TableFile;
+pub use probe::Probe;
 pub use summary::TableSummary;
 pub use table::Table;
 pub use table_iter::TableCursor;

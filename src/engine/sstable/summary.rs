@@ -37,6 +37,13 @@ pub struct TableSummary {
 }
 
 impl TableSummary {
+    /// Whether `key` lies between its first key and its last.
+    #[inline]
+    #[must_use]
+    pub fn may_hold(&self, key: &[u8]) -> bool {
+        self.smallest.as_slice() <= key && key <= self.largest.as_slice()
+    }
+
     /// The summary of the table at `place` with these properties.
     #[must_use]
     pub fn new(place: &Place, len: u64, checksum: u32, properties: &Properties) -> TableSummary {

@@ -163,6 +163,10 @@ impl Table {
         crc32fast::hash(self.bytes())
     }
 
+    pub(super) fn slots(&self) -> &Slots<Block> {
+        &self.slots
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
@@ -188,7 +192,7 @@ impl Table {
     }
 
     /// Block `ordinal`, from the file.
-    fn read(&self, ordinal: usize, keep: Keep) -> Result<Arc<Block>> {
+    pub(super) fn read(&self, ordinal: usize, keep: Keep) -> Result<Arc<Block>> {
         let handle = self.meta.index.handle(ordinal);
         let block = self.decode(ordinal, handle);
         let block = Arc::new(block.map_err(|e| e.at(&self.path, handle.offset, "table block"))?);
@@ -281,8 +285,13 @@ fn read_meta<T>(
 }
 
 fn probe(block: &Arc<Block>, key: &[u8], hash: u64, at: Trailer) -> Option<(Trailer, Slice)> {
+    let i = block.view().find(key, hash, at)?;
+    Some(entry(block, i))
+}
+
+/// The entry of a block at `i`, as it is handed out.
+pub(super) fn entry(block: &Arc<Block>, i: usize) -> (Trailer, Slice) {
     let view = block.view();
-    let i = view.find(key, hash, at)?;
     let value = view.value(i);
     let value = if value.len() <= COPY_BYTES {
         Slice::copy_of(value)
@@ -290,5 +299,5 @@ fn probe(block: &Arc<Block>, key: &[u8], hash: u64, at: Trailer) -> Option<(Trai
         let (start, len) = block.value_span(i);
         Slice::share(block, start, len)
     };
-    Some((view.trailer(i), value))
+    (view.trailer(i), value)
 }

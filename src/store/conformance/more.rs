@@ -20,6 +20,8 @@ type Model = BTreeMap<(usize, Vec<u8>), Found>;
 const STEPS: usize = 1500;
 /// How many views are kept at a time.
 const VIEWS: usize = 4;
+/// As many keys at once at most.
+const MANY: usize = 20;
 /// How many batches a reader races against.
 const RACED: u32 = 300;
 /// What lives so long has not expired when the check ends.
@@ -137,6 +139,19 @@ impl Walk<'_> {
         for (view, model) in &self.views {
             let found = fine(&what, view.find(keyspace, &place.1))?;
             same(&format!("{what}, in a view"), &found, &model.get(&place).cloned())?;
+        }
+        self.find_many(&what, at, keyspace)
+    }
+
+    /// Some keys at once, any of them twice.
+    fn find_many(&mut self, what: &str, at: usize, keyspace: KeyspaceRef) -> Outcome {
+        let count = self.random.below(MANY);
+        let keys: Vec<_> = (0..count).map(|_| key(&mut self.random)).collect();
+        let asked: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
+        for (view, model) in &self.views {
+            let found = fine(what, view.find_many(keyspace, &asked))?;
+            let expected = keys.iter().map(|key| model.get(&(at, key.clone())).cloned()).collect();
+            same(&format!("{what}, as one of many in a view"), &found, &expected)?;
         }
         Ok(())
     }
@@ -390,6 +405,7 @@ mod tests {
         CachedIsEmpty,
         ViewsMove,
         OpenViews,
+        ManyInAnyOrder,
     }
 
     struct Wrong(Arc<MemoryEngine>, Fault);
@@ -404,6 +420,25 @@ mod tests {
 
         fn range(&self, keyspace: KeyspaceRef, scan: Scan<'_>) -> Result<Entries> {
             self.0.view()?.range(keyspace, scan)
+        }
+    }
+
+    /// A view that sorts what it is asked for.
+    struct Sorting(Arc<dyn View>);
+
+    impl View for Sorting {
+        fn find(&self, keyspace: KeyspaceRef, key: &[u8]) -> Result<Option<Found>> {
+            self.0.find(keyspace, key)
+        }
+
+        fn find_many(&self, keyspace: KeyspaceRef, keys: &[&[u8]]) -> Result<Vec<Option<Found>>> {
+            let mut keys = keys.to_vec();
+            keys.sort_unstable();
+            self.0.find_many(keyspace, &keys)
+        }
+
+        fn range(&self, keyspace: KeyspaceRef, scan: Scan<'_>) -> Result<Entries> {
+            self.0.range(keyspace, scan)
         }
     }
 
@@ -466,6 +501,7 @@ mod tests {
             let view = self.0.view();
             match self.1 {
                 Fault::ViewsMove => view.map(|_| Arc::new(Moving(Arc::clone(&self.0))) as Arc<dyn View>),
+                Fault::ManyInAnyOrder => Ok(Arc::new(Sorting(view?))),
                 Fault::OpenViews => Ok(Arc::new(Moving(Arc::clone(&self.0)))),
                 _ => view,
             }
@@ -488,6 +524,7 @@ mod tests {
             (Fault::CachedIsEmpty, "cached"),
             (Fault::ViewsMove, "view"),
             (Fault::OpenViews, "view"),
+            (Fault::ManyInAnyOrder, "as one of many"),
         ];
         for (fault, word) in cases {
             let why = judge(fault).unwrap_err();

@@ -11,10 +11,12 @@
 //! | [`between`] | what comes between the shape of a table and a view of it |
 //! | [`stream`] | a million documents are looked through in the memory of a few |
 //! | [`covered`] | what an index shows is what its documents would, also where it cannot tell |
+//! | [`ahead`] | documents are read in groups, but never more of them than may be wanted |
 //! | [`agree`] | index, scan and list give the same answers, between random changes |
 //! | [`storm`] | the same, between power cuts and racing writers, whose logs say what may be there |
 
 mod agree;
+mod ahead;
 mod between;
 mod covered;
 mod crash;
