@@ -3,7 +3,8 @@
 //! (G1) The one document of a key is read without a view: its entry, then its row, then the filter is asked. When the shape is the same
 //!      before and behind (table T2), the answer was true at a moment. No entry: when that was read, no document had the key. A row
 //!      that the filter asks for: when that was read, its document had the key, and by the index no other did. All else, a row that is
-//!      gone or was changed between the two, tells nothing, and a view is taken.
+//!      gone or was changed between the two, tells nothing, and a view is taken. Who changes documents reads the entry so, and the row
+//!      under the lock of the table.
 
 use super::error::{Error, Result};
 use super::filter::Filter;
@@ -154,6 +155,19 @@ pub(super) fn entry(index: &Index, key: &[u8], value: &[u8]) -> Result<(Row, boo
     index.read(key, value).ok_or_else(|| Error::Damaged(format!("an entry of the index {}", index.name)))
 }
 
+/// The row of the key of a plan, if there is one (G1).
+pub(super) fn only_row(
+    engine: &dyn StorageEngine,
+    keyspace: KeyspaceRef,
+    (table, index): (TableId, &Index),
+    plan: &IndexPlan,
+) -> Result<Option<Row>> {
+    let Some(part) = plan.parts.first() else { return Ok(None) };
+    let key = [&keys::index(table, index.id)[..], &part.from].concat();
+    let Some(found) = engine.find(keyspace, &key)? else { return Ok(None) };
+    entry(index, &key, &found.value).map(|(row, _)| Some(row))
+}
+
 /// The document of the key of a plan, if there is one; `None` when that cannot be told so (G1).
 pub(super) fn only_document(
     engine: &dyn StorageEngine,
@@ -162,10 +176,7 @@ pub(super) fn only_document(
     filter: &Filter,
     plan: &IndexPlan,
 ) -> Result<Option<Option<(Row, Slice)>>> {
-    let Some(part) = plan.parts.first() else { return Ok(Some(None)) };
-    let key = [&keys::index(table, index.id)[..], &part.from].concat();
-    let Some(found) = engine.find(keyspace, &key)? else { return Ok(Some(None)) };
-    let (row, _) = entry(index, &key, &found.value)?;
+    let Some(row) = only_row(engine, keyspace, (table, index), plan)? else { return Ok(Some(None)) };
     let Some(found) = engine.find(keyspace, &keys::row(table, row))? else { return Ok(None) };
     let is_asked_for = filter.matches(raw(&found.value, row)?);
     Ok(is_asked_for.then_some(Some((row, found.value))))

@@ -362,10 +362,7 @@ impl Selection {
         }
         let Plan::Index(plan) = plan(&asked.filter, &Sort::default(), indexes) else { return Ok(None) };
         let Some(index) = indexes.get(plan.at) else { return Ok(None) };
-        match plan.is_key {
-            true => Ok(Some(ground.only_entry(&plan, index)?.map(|found| found.row).into_iter().collect())),
-            false => ground.rows_of(&plan, index, &mut Reads::default()),
-        }
+        ground.rows_of(&plan, index, &mut Reads::default())
     }
 
     /// How many there are, if the index alone can tell.

@@ -7,11 +7,13 @@ use super::write::{Changes, Pending, Updated, Upsert, check_len, invalid};
 use super::{Shape, Table};
 use crate::document::catalogue::PK;
 use crate::document::error::{Error, Result};
-use crate::document::ground::raw;
+use crate::document::ground::{only_row, raw};
 use crate::document::keys::Row;
+use crate::document::plan::{Plan, plan};
 use crate::document::query::{Asked, Query};
 use crate::document::raw::{Encoded, Raw};
 use crate::document::select::Selection;
+use crate::document::sort::Sort;
 use crate::document::update::Update;
 use crate::document::value::{Kind, Value};
 use crate::store::Commit;
@@ -149,8 +151,16 @@ impl Table {
 
     /// The rows of the documents that a query asks for at this moment, and perhaps of others, which are asked again (G1).
     fn rows(&self, query: &Query) -> Result<(Asked, Vec<Row>)> {
-        let (shape, ground) = self.stand()?;
-        let asked = self.asked(&shape, query)?;
+        let (shape, asked, ground) = loop {
+            let shape = self.shape()?;
+            let asked = self.asked(&shape, query)?;
+            if let Some(row) = self.row_of_key(&shape, &asked)? {
+                return Ok((asked, row.into_iter().collect()));
+            }
+            if let Some(ground) = self.ground(&shape)? {
+                break (shape, asked, ground);
+            }
+        };
         if let Some(rows) = Selection::candidates(&ground, &shape.indexes, &asked)? {
             return Ok((asked, rows));
         }
@@ -160,6 +170,20 @@ impl Table {
         let all = std::iter::from_fn(|| selection.advance().transpose());
         let rows = all.skip(skip).take(limit).map(|found| Ok(found?.0)).collect::<Result<_>>()?;
         Ok((selection.asked, rows))
+    }
+
+    /// The row of the key that a query asks for, if there is one (ground G1); `None` when that is no such query.
+    fn row_of_key(&self, shape: &Arc<Shape>, asked: &Asked) -> Result<Option<Option<Row>>> {
+        if asked.skip > 0 || asked.limit == Some(0) || asked.after.is_some() {
+            return Ok(None);
+        }
+        let Plan::Index(plan) = plan(&asked.filter, &Sort::default(), &shape.indexes) else {
+            return Ok(None);
+        };
+        let Some(index) = shape.indexes.get(plan.at).filter(|_| plan.is_key) else { return Ok(None) };
+        let store = &self.store;
+        let row = only_row(&*store.engine, store.keyspace, (shape.record.id, index), &plan)?;
+        Ok(self.is_still(shape).then_some(row))
     }
 
     /// The document that takes the place of another.

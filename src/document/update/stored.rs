@@ -9,10 +9,10 @@
 
 use super::{Update, refuse};
 use crate::document::error::{Error, Result};
-use crate::document::raw::{Encoded, Raw, Writer};
+use crate::document::raw::{Encoded, Members, Raw, Writer};
 use crate::document::schema::Schema;
 use crate::document::value::{Kind, Value};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 impl Update {
     /// A document as it is afterwards, with the schema of its table, if that has one.
@@ -24,57 +24,66 @@ impl Update {
             Some(schema) => schema.partial(row.raw()).map_err(|errors| Error::Invalid(errors.to_value())),
             None => Ok(row),
         };
-        let is_touched =
-            |(name, _): (&[u8], Raw<'_>)| std::str::from_utf8(name).is_ok_and(|name| self.touches(name));
-        let touched: Vec<bool> = document.members().map(is_touched).collect();
+        let touched = self.touched(document);
         let changed = checked(self.changed(document, &touched)?)?;
-        let names = document.members().map(|(name, _)| name).zip(&touched);
-        let there: HashSet<&[u8]> = names.filter(|(_, touched)| **touched).map(|(name, _)| name).collect();
-        let new: Vec<_> = changed.raw().members().filter(|(name, _)| !there.contains(name)).collect();
-        let merged = merged(document, &touched, changed.raw(), &new);
-        if new.is_empty() { Ok(merged) } else { checked(merged) }
+        let mut left: HashMap<&[u8], Raw<'_>> = changed.raw().members().collect();
+        let mut merged = Writer::with_capacity(document.text_len() + changed.raw().text_len());
+        merged.object(|out| {
+            // What is not copied yet, in one piece from one touched member to the next.
+            let mut rest = document.members();
+            for member in &touched {
+                out.members(rest, member.from);
+                rest = member.to;
+                if let Some(changed) = left.remove_entry(member.name) {
+                    push(changed, out);
+                }
+            }
+            out.members(rest, Members::END);
+            let is_new = |(name, _): &(&[u8], Raw<'_>)| left.contains_key(name);
+            changed.raw().members().filter(is_new).for_each(|member| push(member, out));
+        });
+        let merged = merged.finish();
+        if left.is_empty() { Ok(merged) } else { checked(merged) }
+    }
+
+    /// The members that it touches, as they are.
+    fn touched<'d>(&self, document: Raw<'d>) -> Vec<Touched<'d>> {
+        // Most names are not even as long as one that is touched.
+        let bit = |len: usize| 1_u64 << (len % 64);
+        let lens = self.top_level().fold(0, |lens, name| lens | bit(name.len()));
+        let (mut members, mut from, mut touched) = (document.members(), document.members(), Vec::new());
+        while let Some((name, value)) = members.next() {
+            let is_touched = |name: &[u8]| std::str::from_utf8(name).is_ok_and(|name| self.touches(name));
+            if lens & bit(name.len()) != 0 && is_touched(name) {
+                touched.push(Touched { from, to: members, name, value });
+            }
+            from = members;
+        }
+        touched
     }
 
     /// The members that it touches, as they are afterwards.
-    fn changed(&self, document: Raw<'_>, touched: &[bool]) -> Result<Encoded> {
+    fn changed(&self, document: Raw<'_>, touched: &[Touched<'_>]) -> Result<Encoded> {
         if document.kind() != Kind::Object {
             return refuse("", "what is to be changed is no object").map_err(Error::Update);
         }
-        let members = document.members().zip(touched).filter(|(_, touched)| **touched);
-        let tree = |((name, value), _): ((&[u8], Raw<'_>), &bool)| {
-            Some((String::from_utf8_lossy(name).into_owned(), value.to_value()?))
+        let tree = |member: &Touched<'_>| {
+            Some((String::from_utf8_lossy(member.name).into_owned(), member.value.to_value()?))
         };
         // (B3)
-        let tree = members.map(tree).collect::<Option<Vec<_>>>();
+        let tree = touched.iter().map(tree).collect::<Option<Vec<_>>>();
         let tree = tree.ok_or_else(|| Error::Damaged("a member that is to be changed".into()))?;
         let changed = self.applied(Value::Object(tree)).map_err(Error::Update)?;
         Ok(Encoded::of(&changed))
     }
 }
 
-/// A document, with these members in the place of those that were touched, and new ones behind.
-fn merged(document: Raw<'_>, touched: &[bool], changed: Raw<'_>, new: &[(&[u8], Raw<'_>)]) -> Encoded {
-    let changed_to: HashMap<&[u8], Raw<'_>> = changed.members().collect();
-    let mut out = Writer::with_capacity(document.text_len() + changed.text_len());
-    out.object(|out| {
-        let mut members = document.members();
-        // What is not copied yet, in one piece from one touched member to the next.
-        let mut rest = members;
-        for touched in touched {
-            let before = members;
-            let Some((name, _)) = members.next() else { break };
-            if *touched {
-                out.members(rest, before);
-                rest = members;
-                if let Some((name, value)) = changed_to.get_key_value(name) {
-                    push((name, *value), out);
-                }
-            }
-        }
-        out.members(rest, members);
-        new.iter().for_each(|member| push(*member, out));
-    });
-    out.finish()
+/// A member that is touched, which lies from here to there.
+struct Touched<'d> {
+    from: Members<'d>,
+    to: Members<'d>,
+    name: &'d [u8],
+    value: Raw<'d>,
 }
 
 fn push((name, value): (&[u8], Raw<'_>), out: &mut Writer) {
