@@ -3,8 +3,8 @@
 //! ```text
 //! stored     " and \                    behind a \
 //!            line feed, return, tab     \n \r \t
-//!            all else below the space, and the character 7f: \u and four digits
-//! in ASCII   as stored, and of what is no ASCII each unit of UTF-16 as \u and four digits
+//!            all else below the space   \u and four digits
+//! in ASCII   as stored, and of what is not from space to ~ each unit of UTF-16 as \u and four digits
 //! ```
 //!
 //! What is plain is copied as it lies, and looked at sixteen bytes at a time: it is most of a document.
@@ -15,7 +15,7 @@ use std::fmt::{self, Write};
 #[inline]
 fn is_special(byte: u8) -> bool {
     // No short cuts, so that many are looked at with one instruction.
-    (byte < b' ') | (byte == b'"') | (byte == b'\\') | (byte == 0x7f)
+    (byte < b' ') | (byte == b'"') | (byte == b'\\')
 }
 
 #[inline]
@@ -57,7 +57,7 @@ fn specials(word: u64) -> u64 {
     const HIGH: u64 = 0x8080_8080_8080_8080;
     let zero = |word: u64| word.wrapping_sub(ONES) & !word;
     let control = word.wrapping_sub(ONES * 0x20) & !word;
-    (control | zero(word ^ (ONES * 0x22)) | zero(word ^ (ONES * 0x5c)) | zero(word ^ (ONES * 0x7f))) & HIGH
+    (control | zero(word ^ (ONES * 0x22)) | zero(word ^ (ONES * 0x5c))) & HIGH
 }
 
 /// Appends a string as it is stored; whether all of it is plain.
@@ -87,14 +87,18 @@ fn push_escaped(mut rest: &[u8], out: &mut Vec<u8>) {
             b'\n' => out.extend_from_slice(b"\\n"),
             b'\r' => out.extend_from_slice(b"\\r"),
             b'\t' => out.extend_from_slice(b"\\t"),
-            _ => out.extend_from_slice(format!("\\u{special:04x}").as_bytes()),
+            _ => {
+                const DIGITS: [u8; 16] = *b"0123456789abcdef";
+                let digit = |at: u8| DIGITS.get(usize::from(at & 15)).copied().unwrap_or_default();
+                out.extend_from_slice(&[b'\\', b'u', b'0', b'0', digit(special >> 4), digit(*special)]);
+            }
         }
     }
 }
 
 /// Writes a string in ASCII.
 pub(super) fn write_string(text: &str, f: &mut impl Write) -> fmt::Result {
-    if text.is_ascii() && is_plain(text.as_bytes()) {
+    if is_printable(text) && is_plain(text.as_bytes()) {
         f.write_char('"')?;
         f.write_str(text)?;
         return f.write_char('"');
@@ -105,11 +109,17 @@ pub(super) fn write_string(text: &str, f: &mut impl Write) -> fmt::Result {
     write_ascii(std::str::from_utf8(&stored).unwrap_or_default(), f)
 }
 
+/// Whether what is stored is written so in ASCII, too.
+#[inline]
+pub(super) fn is_printable(json: &str) -> bool {
+    !json.bytes().fold(false, |any, byte| any | (byte > b'~'))
+}
+
 /// Writes what is stored, in ASCII.
 pub(super) fn write_ascii(json: &str, f: &mut impl Write) -> fmt::Result {
     let mut rest = json;
     loop {
-        let len = rest.bytes().position(|byte| !byte.is_ascii()).unwrap_or(rest.len());
+        let len = rest.bytes().position(|byte| byte > b'~').unwrap_or(rest.len());
         let (ascii, behind) = rest.split_at_checked(len).unwrap_or((rest, ""));
         f.write_str(ascii)?;
         let mut chars = behind.chars();
@@ -136,7 +146,7 @@ mod tests {
             ("\t", "\\t", "\\t"),
             ("\u{0}", "\\u0000", "\\u0000"),
             ("\u{1f}", "\\u001f", "\\u001f"),
-            ("\u{7f}", "\\u007f", "\\u007f"),
+            ("\u{7f}", "\u{7f}", "\\u007f"),
             ("\u{80}", "\u{80}", "\\u0080"),
             ("é", "é", "\\u00e9"),
             ("\u{1f600}", "\u{1f600}", "\\ud83d\\ude00"),

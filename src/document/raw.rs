@@ -25,7 +25,8 @@
 //!
 //! (R1) A value knows where it ends, so members that nobody asks for are passed over, and their text is not looked at.
 //! (R2) Bytes that are no value, which only somebody can have written who knows better, are never read out of bounds, and reading
-//!      them ends: what is no value is not there. [`Raw::to_value`] says that they are none.
+//!      them ends: what is no value is not there. [`Raw::to_value`] says so where it meets it; [`Raw::is_sound`] looks at all, and
+//!      JSON is given out as it lies.
 //! (R3) Values that are written alike have the same text, and those of the same text have the same extra.
 
 mod parse;
@@ -124,11 +125,8 @@ impl Encoded {
     pub(super) fn with(&self, name: &str, value: Raw<'_>) -> Encoded {
         let object = self.raw();
         let mut out = Writer::with_capacity(object.text.len() + name.len() + value.text.len() + 4);
-        out.object(|out| {
-            out.members(object.members(), Members::END);
-            out.name(name);
-            out.element(|out| out.raw(value));
-        });
+        out.raw(object);
+        out.add(name, value);
         out.finish()
     }
 }
@@ -209,6 +207,13 @@ impl<'a> Raw<'a> {
         1 + inner.unwrap_or(0)
     }
 
+    /// Whether arrays and objects lie in each other deeper than in a document.
+    pub(super) fn is_too_deep(self) -> bool {
+        // Each level but the last two takes two bytes of the extra at least, the last but one takes one.
+        const LEAST: usize = 2 * (MAX_DEPTH - 1) + 1;
+        self.extra.len() >= LEAST && self.depth() > MAX_DEPTH
+    }
+
     /// Whether it is written alike, to the last digit (R3).
     pub(super) fn is_same(self, other: Raw<'_>) -> bool {
         self.text == other.text
@@ -217,7 +222,7 @@ impl<'a> Raw<'a> {
     /// The members of an object; of anything else none.
     #[must_use]
     pub fn members(self) -> Members<'a> {
-        Members::of(if self.kind() == Kind::Object { self } else { Raw::NULL })
+        if self.kind() == Kind::Object { Members::of(self) } else { Members::END }
     }
 
     /// The member of an object.
@@ -230,7 +235,7 @@ impl<'a> Raw<'a> {
     /// The elements of an array; of anything else none.
     #[must_use]
     pub fn elements(self) -> Elements<'a> {
-        Elements::of(if self.kind() == Kind::Array { self } else { Raw::NULL })
+        if self.kind() == Kind::Array { Elements::of(self) } else { Elements::END }
     }
 
     /// The text of a number, as bytes.
@@ -263,7 +268,7 @@ impl<'a> Raw<'a> {
         if self.extra.is_empty() { unquoted(self.text) } else { self.extra }
     }
 
-    /// As a tree; `None` when these bytes are no value of a document (R2).
+    /// As a tree; `None` when it meets what is no value of a document (R2).
     #[must_use]
     pub fn to_value(self) -> Option<Value> {
         self.tree(MAX_DEPTH)
@@ -279,11 +284,18 @@ impl<'a> Raw<'a> {
     #[must_use]
     pub fn write_json(self, out: &mut String) -> Option<()> {
         let json = self.json()?;
-        if json.is_ascii() {
+        if escape::is_printable(json) {
             out.push_str(json);
             return Some(());
         }
         escape::write_ascii(json, out).ok()
+    }
+
+    /// Whether these are the bytes that its JSON is stored as (R2).
+    #[must_use]
+    pub fn is_sound(self) -> bool {
+        let again = self.json().and_then(|json| Encoded::parse(json).ok());
+        again.is_some_and(|again| (again.raw().text, again.raw().extra) == (self.text, self.extra))
     }
 
     fn tree(self, depth: usize) -> Option<Value> {
@@ -336,6 +348,7 @@ mod tests {
             ("-1.50", "-1.50", b""),
             ("\"\u{e4}\"", "\"\u{e4}\"", b""),
             (r#""\u00e4\/""#, "\"\u{e4}/\"", b""),
+            ("\"\u{7f}\\u007f\"", "\"\u{7f}\u{7f}\"", b""),
             (r#""a\u000a""#, r#""a\n""#, b"a\n"),
             ("[]", "[]", b""),
             ("[1, [null]]", "[1,[null]]", b"\x02\x0d\x01\x08"),
@@ -367,6 +380,7 @@ mod tests {
             let mut text = String::new();
             encoded.raw().write_json(&mut text).unwrap();
             assert_eq!(text, value.to_string());
+            assert!(encoded.raw().is_sound());
             // (R3)
             assert_eq!(Encoded::parse(encoded.raw().json().unwrap()).unwrap(), encoded);
             if let Value::Object(members) = &value {
@@ -402,15 +416,63 @@ mod tests {
             bytes.truncate(at);
             walk(&bytes);
         }
-        fn nested(out: &mut Writer, levels: usize) {
-            out.array(|out| {
-                if levels > 1 {
-                    out.element(|out| nested(out, levels - 1))
-                }
-            });
+        assert_eq!(nested(200, false).raw().to_value(), None);
+    }
+
+    /// (R2) What reads as a value may be none.
+    #[test]
+    fn what_is_no_json_is_not_sound() {
+        let bytes =
+            |extra: &[u8], text: &str| [&[extra.len() as u8, 0, 0, 0], extra, text.as_bytes()].concat();
+        for (extra, text, is_sound) in [
+            (&b"\x06\x02"[..], r#"{"a":1}"#, true),
+            (b"\x06\x02", r#"{"a";1]"#, false),
+            (b"\x06\x02", r#"{"a":1}}"#, false),
+            (b"\x06\x04", r#"{"a": 1}"#, false),
+            (b"\x07\x01b\x02", r#"{"a":1}"#, false),
+            (b"", r#""a"b""#, false),
+            (b"a", r#""\u0061""#, false),
+            (b"\n", r#""\n""#, true),
+            (b"", "01", false),
+            (b"", "nil", false),
+        ] {
+            assert_eq!(Raw::of(&bytes(extra, text)).unwrap().is_sound(), is_sound, "{text}");
         }
-        let mut deep = Writer::with_capacity(0);
-        nested(&mut deep, 200);
-        assert_eq!(deep.finish().raw().to_value(), None);
+        assert!(!Encoded::instant(0).raw().is_sound());
+    }
+
+    fn nested(levels: usize, by_name: bool) -> Encoded {
+        fn write(out: &mut Writer, levels: usize, by_name: bool) {
+            match (levels, by_name) {
+                (0, _) => {}
+                (_, false) => {
+                    out.array(|out| {
+                        if levels > 1 {
+                            out.element(|out| write(out, levels - 1, by_name))
+                        }
+                    });
+                }
+                (_, true) => out.object(|out| {
+                    if levels > 1 {
+                        out.name("");
+                        out.element(|out| write(out, levels - 1, by_name));
+                    }
+                }),
+            }
+        }
+        let mut out = Writer::with_capacity(0);
+        write(&mut out, levels, by_name);
+        out.finish()
+    }
+
+    #[test]
+    fn what_is_too_deep_is_found() {
+        for levels in 1..=2 * MAX_DEPTH {
+            for by_name in [false, true] {
+                let value = nested(levels, by_name);
+                assert_eq!(value.raw().depth(), levels.min(MAX_DEPTH + 1));
+                assert_eq!(value.raw().is_too_deep(), levels > MAX_DEPTH, "{levels}");
+            }
+        }
     }
 }

@@ -1,13 +1,13 @@
 //! The documents that a query asks for, one after the other, as a plan finds them.
 //!
 //! (L1) What comes does not depend on the plan: the same documents in the same order, whichever index was used or none.
-//! (L2) A scan holds one document at a time, and an index that is read in the order that is wanted a few ([`super::ahead`]). Otherwise the rows of an index are
-//!      gathered first, eight bytes each, and a sort keeps what it sorts by. Both are bounded: of too many rows, all documents are
-//!      looked at instead; a sort of too much is refused.
+//! (L2) A scan holds one document at a time; those that an index leads to are read a few at a time ([`super::ahead`]). Where its order is
+//!      not the one that is wanted, its rows are gathered first, eight bytes each, and a sort keeps what it sorts by. Both are
+//!      bounded: of too many rows, all documents are looked at instead; a sort of too much is refused.
 //! (L3) Where the entries of an index say all that is shown ([`super::cover`]), they come in the place of their documents, for who does
 //!      not want those whole.
 
-use super::ahead::Ahead;
+use super::ahead::{Ahead, Next};
 use super::cover::Cover;
 use super::error::{Error, Result};
 use super::filter::Refused;
@@ -292,7 +292,9 @@ impl Selection {
             _ => {}
         }
         let found = match self.ahead.next() {
-            Some(found) => Some(found),
+            Some(Next::Read(row, document)) => Some((row, document)),
+            Some(Next::Unread(row)) => Some(self.read_one(row)?),
+            Some(Next::Failed(error)) => return Err(error),
             None => {
                 let Some((row, entry)) = self.next_row()? else { return Ok(None) };
                 if let (Some(members), Some(found), Some(index)) = (members, entry, self.index())
@@ -316,26 +318,42 @@ impl Selection {
 
     /// The document of a row; up to `size` are read, with those of the rows that follow.
     fn read(&mut self, row: Row, size: usize) -> Result<Option<(Row, Option<Slice>)>> {
-        let mut rows = Vec::new();
-        if size > 1 {
-            rows.push(row);
-            while rows.len() < size
-                && let Some((row, _)) = self.next_row()?
-            {
-                rows.push(row);
+        let mut rows = vec![row];
+        while rows.len() < size {
+            match self.next_row() {
+                Ok(Some((row, _))) => rows.push(row),
+                Ok(None) => break,
+                Err(error) => {
+                    self.ahead.end_with(error);
+                    break;
+                }
             }
         }
-        let Some(ground) = &self.ground else { return Ok(None) };
-        if rows.len() > 1 {
-            self.reads.documents += rows.len() as u64;
-            let documents = ground.documents(&rows)?;
-            self.ahead.fill(rows, documents);
-            return Ok(self.ahead.next());
+        let Some(ground) = self.ground.as_ref().filter(|_| rows.len() > 1) else {
+            return self.read_one(row).map(Some);
+        };
+        match ground.documents(&rows) {
+            Ok(documents) => {
+                self.reads.documents += rows.len() as u64;
+                let first = documents.first().cloned().flatten();
+                self.ahead.fill(rows, documents);
+                self.ahead.next();
+                Ok(Some((row, first)))
+            }
+            // (ahead A4)
+            Err(_) => {
+                self.ahead.leave(rows.split_off(1));
+                self.read_one(row).map(Some)
+            }
         }
+    }
+
+    fn read_one(&mut self, row: Row) -> Result<(Row, Option<Slice>)> {
+        let Some(ground) = &self.ground else { return Ok((row, None)) };
         self.reads.documents += 1;
         let document = ground.document(row)?;
         self.ahead.note(1, document.as_ref().map_or(0, |document| document.len()));
-        Ok(Some((row, document)))
+        Ok((row, document))
     }
 
     /// The next row, and the entry that led to it, where it is at hand.

@@ -21,6 +21,11 @@ pub fn document_raw(input: &[u8]) {
         assert_eq!(again.raw().to_value().as_ref(), Some(&value));
         assert!(order::compare(raw, again.raw()).is_eq());
     }
+    if raw.is_sound() {
+        let json = raw.json().expect("what is sound is text");
+        assert_eq!(Encoded::parse(json).expect("what is sound is JSON").bytes(), input);
+        assert_eq!(Value::parse(json).ok(), raw.to_value());
+    }
 }
 
 /// Lines of JSON, each taken for everything that it could be, and used on the first.

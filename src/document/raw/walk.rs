@@ -68,6 +68,9 @@ impl<'a> Rest<'a> {
 pub struct Elements<'a>(Rest<'a>);
 
 impl<'a> Elements<'a> {
+    /// None.
+    pub(super) const END: Elements<'static> = Elements(Rest { text: &[], extra: &[] });
+
     pub(super) fn of(array: Raw<'a>) -> Elements<'a> {
         Elements(Rest::of(array))
     }
@@ -133,7 +136,7 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// Behind the last one.
+    /// None, or behind the last one.
     pub(in crate::document) const END: Members<'static> = Members(Rest { text: &[], extra: &[] });
 
     /// The bytes of those from here to a later place: text, with a comma or the bracket at its end, and extra.

@@ -30,7 +30,7 @@ impl Writer {
 
     /// The same, with more text behind it.
     pub(super) fn finish_with(self, rest: &str) -> Encoded {
-        // What is longer than such a number says is longer than a document may be, and nobody reads it.
+        // What is longer than such a number says is longer than a document may be, and is refused for that.
         let len = u32::try_from(self.extra.len()).unwrap_or(u32::MAX);
         Encoded([&len.to_le_bytes()[..], &self.extra, &self.text, rest.as_bytes()].concat())
     }
@@ -122,6 +122,23 @@ impl Writer {
             self.text.push(b',');
             self.extra.extend_from_slice(extra);
         }
+    }
+
+    /// Adds a last member to the object that was written.
+    pub(in crate::document) fn add(&mut self, name: &str, value: Raw<'_>) {
+        // The bracket.
+        self.text.pop();
+        if self.text.last().is_some_and(|last| *last != b'{') {
+            self.text.push(b',');
+        }
+        self.name(name);
+        self.element(|out| out.raw(value));
+        self.close(b'}');
+    }
+
+    /// What was written, if that is a whole value.
+    pub(in crate::document) fn as_raw(&self) -> Raw<'_> {
+        Raw { text: &self.text, extra: &self.extra }
     }
 
     fn open(&mut self, bracket: u8) {

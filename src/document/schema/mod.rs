@@ -70,6 +70,9 @@ use rule::{Rule, Spec};
 use std::collections::HashMap;
 use violations::Violations;
 
+/// `,"pk":` and a UUID.
+const ROOM_FOR_PK: usize = 44;
+
 /// The column that every table has.
 pub const PK: &str = "pk";
 
@@ -192,6 +195,11 @@ impl Schema {
     /// # Errors
     /// All that is wrong with it (S2).
     pub fn insertion(&self, row: Raw<'_>) -> Result<Encoded, Violations> {
+        self.row(row).map(Writer::finish)
+    }
+
+    /// The same, for who may add a member.
+    pub(super) fn row(&self, row: Raw<'_>) -> Result<Writer, Violations> {
         self.checked(row, Check::whole())
     }
 
@@ -201,16 +209,16 @@ impl Schema {
     /// # Errors
     /// All that is wrong with it (S2).
     pub fn partial(&self, row: Raw<'_>) -> Result<Encoded, Violations> {
-        self.checked(row, Check::partial())
+        self.checked(row, Check::partial()).map(Writer::finish)
     }
 
-    fn checked(&self, row: Raw<'_>, mut check: Check) -> Result<Encoded, Violations> {
+    fn checked(&self, row: Raw<'_>, mut check: Check) -> Result<Writer, Violations> {
         let Part::Object(members) = row.part() else {
             return Err(Violations(vec![("_schema".into(), "Invalid input type.".into())]));
         };
-        let mut out = Writer::with_capacity(row.text_len());
+        let mut out = Writer::with_capacity(row.text_len() + ROOM_FOR_PK);
         check.object(&self.columns, members, &mut out).map_err(Violations)?;
-        Ok(out.finish())
+        Ok(out)
     }
 
     fn own(&self) -> &[Column] {

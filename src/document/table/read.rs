@@ -53,7 +53,7 @@ impl Document {
         self.raw().to_value().ok_or_else(|| self.damaged())
     }
 
-    /// It as JSON, as it is stored: without white space, in UTF-8.
+    /// It as JSON, as it is stored: without white space, in UTF-8. It is not looked through.
     ///
     /// # Errors
     /// [`Error::Damaged`].
@@ -129,7 +129,7 @@ impl Explanation {
 
 impl Table {
     /// The documents that a query asks for, in the order they were inserted in if it does not say another. They are read as they are
-    /// taken; later writes do not change them.
+    /// taken, a few at a time; later writes do not change them.
     ///
     /// # Errors
     /// [`Error::Query`]; a sort that takes too much.

@@ -34,7 +34,7 @@ impl Table {
             let row =
                 keys::row_of_document(&key).ok_or_else(|| Error::Damaged("the key of a document".into()))?;
             let document = raw(&document, row)?;
-            if document.to_value().is_none() {
+            if !document.is_sound() {
                 return Err(Error::Damaged(format!("the document {}", row.0)));
             }
             for (index, count) in ready.iter().zip(&mut expected) {

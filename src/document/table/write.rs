@@ -156,24 +156,21 @@ impl Table {
     /// A new document, as it will be stored.
     pub(super) fn prepare(&self, shape: &Shape, document: Encoded) -> Result<New> {
         check_depth(document.raw())?;
-        let document = match &shape.record.schema {
+        let new_name = || Encoded::of(&Value::from(self.store.names.next()));
+        let (encoded, is_named) = match &shape.record.schema {
             Some(schema) => {
-                let stored = schema.insertion(document.raw());
-                stored.map_err(|errors| Error::Invalid(errors.to_value()))?
+                let row = schema.row(document.raw());
+                let mut row = row.map_err(|errors| Error::Invalid(errors.to_value()))?;
+                let is_named = is_named(row.as_raw())?;
+                if !is_named {
+                    row.add(PK, new_name().raw());
+                }
+                (row.finish(), is_named)
             }
-            None => document,
-        };
-        let raw = document.raw();
-        let (encoded, is_named) = match raw.get(PK).map(Raw::kind) {
-            _ if raw.kind() != Kind::Object => return Err(invalid("_schema", "Invalid input type.")),
-            Some(Kind::Null | Kind::Array | Kind::Object) => {
-                return Err(invalid(PK, "It is a text, a number, or true or false."));
-            }
-            Some(_) => (document, true),
-            None => {
-                let name = Encoded::of(&Value::from(self.store.names.next()));
-                (document.with(PK, name.raw()), false)
-            }
+            None => match is_named(document.raw())? {
+                true => (document, true),
+                false => (document.with(PK, new_name().raw()), false),
+            },
         };
         check_len(&encoded)?;
         Ok(New { encoded, is_named })
@@ -187,13 +184,24 @@ pub(super) struct New {
     is_named: bool,
 }
 
+/// Whether a document has a name, which is such as a name can be.
+fn is_named(document: Raw<'_>) -> Result<bool> {
+    match document.get(PK).map(Raw::kind) {
+        _ if document.kind() != Kind::Object => Err(invalid("_schema", "Invalid input type.")),
+        Some(Kind::Null | Kind::Array | Kind::Object) => {
+            Err(invalid(PK, "It is a text, a number, or true or false."))
+        }
+        found => Ok(found.is_some()),
+    }
+}
+
 /// A document's error of one member.
 pub(super) fn invalid(member: &str, why: &str) -> Error {
     Error::Invalid(Value::object([(member, Value::Array(vec![Value::from(why)]))]))
 }
 
 fn check_depth(document: Raw<'_>) -> Result<()> {
-    if document.depth() > MAX_DEPTH {
+    if document.is_too_deep() {
         return Err(Error::TooLarge(format!("values lie deeper than {MAX_DEPTH} in each other")));
     }
     Ok(())
@@ -201,7 +209,8 @@ fn check_depth(document: Raw<'_>) -> Result<()> {
 
 /// Whether a document is as long as it may be.
 pub(super) fn check_len(document: &Encoded) -> Result<()> {
-    let len = document.raw().text_len();
+    // The lengths that stand before a text take no more than the text.
+    let len = document.raw().text_len().max(document.bytes().len() / 2);
     if len > MAX_BYTES {
         return Err(Error::TooLarge(format!(
             "the document has {len} bytes, at most {MAX_BYTES} are possible"

@@ -6,9 +6,10 @@
 //! ```
 //!
 //! (K1) Cursors find a batch from its end on, and nothing of it is visible before. So it does not matter that they find less than
-//!      `get` meanwhile: whoever reads at a number that is visible wants neither, whoever holds the list and runs of before has
-//!      all up to its number, and who reads whatever there is (a transaction that is checked, a flush) does so under
-//!      the lock that the batch is written under, or when nothing is written any more.
+//!      `get` meanwhile: whoever reads at a number that is visible wants neither, and whoever holds the list and runs of before has
+//!      all up to its number. Of those who read whatever there is, a flush does so when nothing is written any more. What is checked before
+//!      a commit looks without the lock first, but holds for what was visible by then only, and looks at the rest under the
+//!      lock that batches are written under.
 //! (K2) The hash table comes to lead to the entries in the order of the batch, so versions of one key hang one behind the
 //!      other as ever. By the time the batch ends it leads to all of them.
 //! (K3) The list goes into the same run, for it holds what was written just before: so runs are of disjoint times and in their

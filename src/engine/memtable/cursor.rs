@@ -10,7 +10,7 @@ pub enum MemCursor<I: Index = AnyIndex> {
     /// Over the entries written last. Ones written meanwhile may turn up, with higher sequence numbers than any that
     /// was visible: whoever reads filters by sequence number anyway.
     Recent(I::Cursor),
-    /// Over a sealed run.
+    /// Over a run.
     Run(RunCursor),
 }
 

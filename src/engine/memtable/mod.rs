@@ -250,7 +250,7 @@ impl Counts {
         }
     }
 
-    /// Called by the writer, after the entry can be found.
+    /// Called by the writer, after the entry can be found; in a large batch before that, when nobody may look for it yet (bulk K1).
     fn update(&self, entries: u64, seq: u64, index_bytes: usize) {
         if entries == 1 {
             self.min_seq.store(seq, Ordering::Relaxed);

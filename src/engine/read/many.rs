@@ -47,6 +47,9 @@ impl SuperVersion {
     ///
     /// # Errors
     /// As [`SuperVersion::get`]; then some of the values are missing.
+    ///
+    /// # Panics
+    /// When there are more.
     pub fn get_group(
         &self,
         keys: &[&[u8]],
@@ -54,7 +57,7 @@ impl SuperVersion {
         now: u64,
         values: &mut Vec<Option<Found>>,
     ) -> Result<()> {
-        debug_assert!(keys.len() <= GROUP);
+        assert!(keys.len() <= GROUP, "{} keys side by side", keys.len());
         let has_tombstones = self.has_tombstones();
         let mut ways = [Way::default(); GROUP];
         for (way, key) in ways.iter_mut().zip(keys) {

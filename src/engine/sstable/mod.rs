@@ -2,9 +2,9 @@
 //!
 //! Reading order: [`mod@format`] draws the file; [`block_builder`] draws a data block and makes it, [`block`] reads it,
 //! [`compression`] packs it; [`index`], [`filter`] and [`properties`] are the other blocks; [`builder`] writes a table
-//! and [`summary`] says what came of it; [`table`] opens one and answers point reads, [`probe`] does so in steps, [`table_iter`] walks it, and
-//! [`describe`] prints it. For files that may be damaged: [`pieces`] reads one piece by piece, [`verify`] checks every byte,
-//! [`salvage`] takes what is sound, and [`search`] finds blocks without an index.
+//! and [`summary`] says what came of it; [`table`] opens one and answers point reads, [`probe`] does so in steps,
+//! [`table_iter`] walks it, and [`describe`] prints it. For files that may be damaged: [`pieces`] reads one piece by piece,
+//! [`verify`] checks every byte, [`salvage`] takes what is sound, and [`search`] finds blocks without an index.
 //!
 //! ```text
 //! get   filter ─▶ index ─▶ slot of the cache ─▶ tags of the block ─▶ value

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 use siltstone::document::value::Value;
-use siltstone::document::{Documents, Error, Table};
+use siltstone::document::{Documents, Error, Query, Table};
 use siltstone::store::{Capabilities, Commit, Entries, Found, MemoryEngine, Room, Scan, StorageEngine, View};
 use siltstone::{Durability, KeyspaceRef, Result, Slice, WriteBatch};
 use std::sync::{Arc, Mutex};
@@ -11,16 +11,37 @@ use std::sync::{Arc, Mutex};
 type Once = Mutex<Option<Box<dyn FnOnce() + Send>>>;
 type Always = Mutex<Option<Box<dyn Fn() + Send>>>;
 
-/// An engine that calls what it was given: once before it gives a view, and before and behind each write.
+/// An engine that calls what it was given: once before it gives a view or finds a key, and before and behind each write. Its views fail
+/// to find a key that it was told.
 struct Calling {
     below: MemoryEngine,
     viewing: Once,
+    finding: Once,
     around: Always,
+    failing: Arc<Mutex<Vec<u8>>>,
+}
+
+struct Failing(Arc<dyn View>, Arc<Mutex<Vec<u8>>>);
+
+impl View for Failing {
+    fn find(&self, keyspace: KeyspaceRef, key: &[u8]) -> Result<Option<Found>> {
+        if key == *self.1.lock().unwrap() {
+            return Err(siltstone::Error::Closed);
+        }
+        self.0.find(keyspace, key)
+    }
+    fn range(&self, keyspace: KeyspaceRef, scan: Scan<'_>) -> Result<Entries> {
+        self.0.range(keyspace, scan)
+    }
 }
 
 impl Calling {
     fn before_view(&self, call: impl FnOnce() + Send + 'static) {
         *self.viewing.lock().unwrap() = Some(Box::new(call));
+    }
+
+    fn before_find(&self, call: impl FnOnce() + Send + 'static) {
+        *self.finding.lock().unwrap() = Some(Box::new(call));
     }
 
     fn around_writes(&self, call: impl Fn() + Send + 'static) {
@@ -64,19 +85,26 @@ impl StorageEngine for Calling {
         self.below.keyspace(name)
     }
     fn find(&self, keyspace: KeyspaceRef, key: &[u8]) -> Result<Option<Found>> {
+        let call = self.finding.lock().unwrap().take();
+        call.into_iter().for_each(|call| call());
         self.below.find(keyspace, key)
     }
     fn view(&self) -> Result<Arc<dyn View>> {
         let call = self.viewing.lock().unwrap().take();
         call.into_iter().for_each(|call| call());
-        self.below.view()
+        Ok(Arc::new(Failing(self.below.view()?, Arc::clone(&self.failing))))
     }
 }
 
 /// A table of documents with `a` from 0 to 9, and an index of it.
 fn table() -> (Arc<Calling>, Documents, Table) {
-    let engine = Calling { below: MemoryEngine::new(), viewing: Once::default(), around: Always::default() };
-    let engine = Arc::new(engine);
+    let engine = Arc::new(Calling {
+        below: MemoryEngine::new(),
+        viewing: Once::default(),
+        finding: Once::default(),
+        around: Always::default(),
+        failing: Arc::default(),
+    });
     let documents = Documents::open(Arc::clone(&engine) as Arc<dyn StorageEngine>).unwrap();
     let table = documents.create_table("db", "t", None).unwrap();
     table.insert_many((0..10).map(|n| json!({"pk": n, "a": n}))).unwrap();
@@ -134,6 +162,45 @@ fn a_reader_whose_table_goes_is_told() {
     let (engine, documents, table) = table();
     engine.before_view(move || documents.drop_table("db", "t").unwrap());
     assert!(matches!(table.find(json!({"a": 1})).map(drop), Err(Error::NoTable { .. })));
+}
+
+/// A key is found without a view (ground G1), by who reads and by who changes.
+#[test]
+fn whose_unique_index_goes_while_it_is_read_begins_anew() {
+    type Call = fn(&Table) -> u64;
+    let calls: [Call; 4] = [
+        |table| table.find(json!({"a": 8})).unwrap().count() as u64,
+        |table| table.update(json!({"a": 8}), json!({"b": 1})).unwrap().matched,
+        |table| u64::from(table.replace(json!({"a": 8}), json!({"a": 80})).unwrap()),
+        |table| table.delete(json!({"a": 8})).unwrap(),
+    ];
+    for call in calls {
+        let (engine, _documents, table) = table();
+        table.drop_index("a_1").unwrap();
+        table.create_index(json!({"columns": {"a": 1}, "unique": true}), |_| {}).unwrap();
+        let other = table.clone();
+        engine.before_find(move || other.drop_index("a_1").unwrap());
+        assert_eq!(call(&table), 1);
+        table.verify().unwrap();
+    }
+}
+
+/// Also when it is met while documents are read a few at a time.
+#[test]
+fn an_error_comes_in_the_turn_of_its_document() {
+    for failing in 1..9 {
+        let (engine, _documents, table) = table();
+        // Where the document lies: table 1, no index, one byte of its number.
+        *engine.failing.lock().unwrap() = vec![0, 0, 0, 1, 0, 0, 1, failing];
+        let mut all = table.find(Query::new(json!({"a": {"$gte": 0}})).sort(json!({"a": 1}))).unwrap();
+        let mut next = || match all.next_document() {
+            Ok(found) => found.map(|document| document.raw().get("a").unwrap().json().unwrap().to_owned()),
+            Err(_) => Some("failed".to_owned()),
+        };
+        let found: Vec<String> = std::iter::from_fn(&mut next).collect();
+        let expected = (0..10).map(|n| if n == failing { "failed".to_owned() } else { n.to_string() });
+        assert_eq!(found, expected.collect::<Vec<_>>());
+    }
 }
 
 /// Just before and just behind each write of a change.
