@@ -30,7 +30,7 @@ pub struct Args {
     #[arg(long, default_value_t = 256)]
     pub memory_mib: usize,
 
-    /// Have every engine write the documents it finds as JSON text, also those that hand out values.
+    /// Have every engine give the documents it finds as JSON text, also those that hand out something else.
     #[arg(long)]
     pub text: bool,
 

@@ -52,7 +52,7 @@ pub fn progress(record: &Record, rounds: u32) -> String {
 
 fn heading(args: &Args, records: &[Record]) -> String {
     let documents = records.iter().find(|record| record.work.loads()).map_or(0, |record| record.ops);
-    let text = if args.text { ", found documents written as text" } else { "" };
+    let text = if args.text { ", found documents as text" } else { "" };
     let mut heading =
         format!("{documents} documents, {} MiB of memory, {} rounds{text}.\n", args.memory_mib, args.rounds);
     for engine in &args.engines {

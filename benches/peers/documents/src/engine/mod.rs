@@ -67,7 +67,7 @@ pub const RANGE: usize = 100;
 pub struct Settings {
     pub durability: Durability,
     pub memory_mib: usize,
-    /// Whether documents that are found are also written as text.
+    /// Whether documents that are found are given as text, too.
     pub text: bool,
 }
 
