@@ -10,7 +10,7 @@ use super::error::Error;
 use super::keys::Row;
 use crate::Slice;
 
-/// So many documents are read at once; more make nothing quicker.
+/// So many documents are read at once: as many as the engine looks for side by side.
 const MOST: usize = 8;
 /// A group that had more bytes than this was too large.
 const MOST_BYTES: usize = 256 << 10;

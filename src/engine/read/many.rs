@@ -17,8 +17,7 @@ use crate::engine::sstable::Probe;
 use crate::{Error, Result};
 use std::sync::Arc;
 
-/// So many keys go side by side: more blocks at a time than a thread can hold of the cache without counting them (`arc_swap`) cost
-/// more than they save.
+/// So many keys go side by side: as many blocks as a thread can hold of the cache without counting them (`arc_swap`).
 pub const GROUP: usize = 8;
 
 /// Keys on their way down.
